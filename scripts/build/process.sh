@@ -1,0 +1,95 @@
+# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# Messages, the work folder, the lock, and child processes that die with the script.
+
+say() { printf 'build_llama: [%3d s] %s\n' "$SECONDS" "$*" >&2; }
+
+die() {
+    printf 'build_llama: error: %s\n' "$*" >&2
+    exit 1
+}
+
+child=''
+work=''
+
+clean_up() {
+    [ -z "$work" ] || rm -rf "$work" 2>/dev/null || true
+    [ -z "${lock_folder-}" ] || rm -rf "$lock_folder"
+}
+
+interrupted() {
+    trap '' INT TERM HUP
+    # a child runs in a process group of its own, so this reaches pip, ninja and every compiler
+    [ -z "$child" ] || { kill -TERM -- "-$child" && wait "$child"; } 2>/dev/null || true
+    printf 'build_llama: interrupted; run it again to go on\n' >&2
+    exit "$1"
+}
+
+trap clean_up EXIT
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM HUP
+
+# Everything unfinished lives in a folder of this run alone; folders of runs that were killed are removed.
+make_work_folder() {
+    local old
+    for old in "$build"/work.*; do
+        [ -d "$old" ] || continue
+        kill -0 "${old##*.}" 2>/dev/null || rm -rf "$old" 2>/dev/null || true
+    done
+    work=$build/work.$$
+    rm -rf "$work"
+    mkdir -p "$work/tmp"
+}
+
+# run_logged LOG COMMAND...: output to LOG, exit status of COMMAND. The lock is not handed on: a child that outlives a
+# killed script must not hold up the next run.
+run_logged() {
+    local log=$1 status=0
+    shift
+    set -m
+    TMPDIR=$work/tmp "$@" >"$log" 2>&1 </dev/null 9>&- &
+    child=$!
+    set +m
+    wait "$child" || status=$?
+    child=''
+    return "$status"
+}
+
+take_lock() {
+    if command -v flock >/dev/null; then
+        exec 9>"$build/lock"
+        flock -n 9 && return
+        say "another build is running here: waiting for it"
+        flock 9
+        return
+    fi
+    local folder=$build/lock.d waiting=no holder
+    until mkdir "$folder" 2>/dev/null; do
+        holder=$(cat "$folder/pid" 2>/dev/null || true)
+        if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then
+            rm -rf "$folder"
+            continue
+        fi
+        [ $waiting = yes ] || say "another build is running here: waiting for it (remove $folder if that is wrong)"
+        waiting=yes
+        sleep 1
+    done
+    lock_folder=$folder
+    echo $$ >"$folder/pid"
+}
+
+sha256() {
+    if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi | cut -d ' ' -f 1
+}
+
+# need_space FOLDER MEGABYTES WHAT
+need_space() {
+    local free
+    free=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }')
+    [ "$free" -ge "$2" ] || die "not enough disk space to $3: $free MB free in $1, about $2 MB needed; free some and run it again"
+}
+
+log_says_no_space() { grep -qiE 'No space left on device|Disk quota exceeded' "$1"; }
+
+log_says_no_network() {
+    grep -qE 'Temporary failure in name resolution|NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|Network is unreachable|Name or service not known|nodename nor servname|Connection refused|Connection reset|ProxyError|No matching distribution found' "$1"
+}

@@ -1,0 +1,105 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # the variables are those of build_llama.sh
+# What the machine offers: Python, a compiler, a backend's toolkit; and the digests that say when to build anew.
+
+find_python() {
+    if [ -z "$python" ]; then
+        python=$repo/.venv/bin/python
+        [ -x "$python" ] || python=python3
+    fi
+    local named=$python
+    python=$(command -v "$named") || die "no Python at $named: install Python 3.11 or newer, or name one with --python PATH"
+    case $python in /*) ;; *) python=$PWD/$python ;; esac
+    local found
+    found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || die "$named does not run as a Python: name another with --python PATH"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or newer is needed: $named is $found; name another with --python PATH"
+    "$python" -c 'import pip' 2>/dev/null || die "$named has no pip: make an environment with 'python3 -m venv .venv' (Debian, Ubuntu: apt-get install python3-venv)"
+    [ "$mode" = build ] || return 0
+    "$python" -c 'import os, sys, sysconfig; managed = os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
+sys.exit(managed and sys.prefix == sys.base_prefix)' ||
+        die "$named belongs to the operating system, which lets no package in: make an environment with 'python3 -m venv .venv' and run it again"
+}
+
+environment() { "$python" -c 'import sys; print(sys.prefix)'; }
+
+choose_backend() {
+    cmake_flags=(-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON)
+    if [ "$(uname -s)" = Darwin ] && [ "$backend" = cpu ]; then
+        backend=metal
+        say "macOS: llama-cpp-python always builds the metal backend"
+    fi
+    case $backend in
+        cuda) choose_cuda ;;
+        metal) [ "$(uname -s)" = Darwin ] || die "backend metal needs macOS, and this is $(uname -s): choose cpu, cuda, vulkan or hip" ;;
+        vulkan) choose_vulkan ;;
+        hip) choose_hip ;;
+    esac
+}
+
+choose_cuda() {
+    local nvcc
+    nvcc=$(command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc) ||
+        die "backend cuda needs nvcc of the CUDA toolkit, which is not on PATH: install it (Debian, Ubuntu: apt-get install nvidia-cuda-toolkit) or put its bin folder on PATH"
+    export CUDACXX=$nvcc
+    cmake_flags+=(-DGGML_CUDA=ON)
+}
+
+choose_vulkan() {
+    local install="install it (Debian, Ubuntu: apt-get install glslc libvulkan-dev spirv-headers; elsewhere: the LunarG Vulkan SDK)"
+    command -v glslc >/dev/null || die "backend vulkan needs the shader compiler glslc, which is not on PATH: $install"
+    find_compiler
+    has_header vulkan/vulkan.h || die "backend vulkan needs the header vulkan/vulkan.h, which the compiler does not find: $install"
+    has_header spirv/unified1/spirv.hpp || die "backend vulkan needs the header spirv/unified1/spirv.hpp, which the compiler does not find: $install"
+    cmake_flags+=(-DGGML_VULKAN=ON)
+}
+
+has_header() { echo "#include <$1>" | "${cxx[@]}" ${VULKAN_SDK:+-I"$VULKAN_SDK/include"} -E -x c++ - >/dev/null 2>&1; }
+
+choose_hip() {
+    local hipcc
+    hipcc=$(command -v hipcc || command -v /opt/rocm/bin/hipcc) ||
+        die "backend hip needs hipcc of AMD ROCm, which is not on PATH: install ROCm (Debian, Ubuntu: apt-get install hipcc libhipblas-dev librocblas-dev) or put its bin folder on PATH"
+    local hipconfig=${hipcc%hipcc}hipconfig
+    export HIPCXX=${HIPCXX:-$("$hipconfig" -l)/clang} HIP_PATH=${HIP_PATH:-$("$hipconfig" -R)}
+    cmake_flags+=(-DGGML_HIP=ON)
+}
+
+# cxx: the C++ compiler as an array, since CXX may hold a launcher too; CMake is told to take the same
+find_compiler() {
+    local name install="install one (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
+    for name in "${CXX:-}" c++ g++ clang++; do
+        read -r -a cxx <<<"$name"
+        [ ${#cxx[@]} -gt 0 ] || continue
+        if command -v "${cxx[0]}" >/dev/null; then break; fi
+        [ "$name" != "${CXX:-}" ] || die "no C++ compiler at CXX=$name: $install"
+        cxx=()
+    done
+    [ ${#cxx[@]} -gt 0 ] || die "no C++ compiler on PATH (looked for c++, g++, clang++): $install"
+    echo 'int main() {}' | "${cxx[@]}" -x c++ -o "$work/probe" - >"$work/probe.log" 2>&1 ||
+        die "the C++ compiler ${cxx[*]} does not work: $(tail -n 1 "$work/probe.log"); $install"
+    export CXX="${cxx[*]}"
+    for name in "${CC:-}" cc gcc clang; do
+        if [ -n "$name" ] && command -v "${name%% *}" >/dev/null; then
+            export CC=$name
+            return
+        fi
+    done
+    die "no C compiler on PATH (looked for cc, gcc, clang): $install"
+}
+
+# The digest says what is built, the stamp adds on and with what: ggml compiles for the very processor it is built on.
+compute_digests() {
+    local native=-march=native
+    [ "$(uname -sm)" != "Darwin arm64" ] || native=-mcpu=native
+    flags="${cmake_flags[*]}${CMAKE_ARGS:+ $CMAKE_ARGS}"
+    digest=$(printf '%s\n' "$(patches_digest)" "$flags" | sha256)
+    wheel_version=$UPSTREAM_VERSION+negtemp.${digest:0:8}
+    compiler=$("${cxx[@]}" --version | head -n 1)
+    stamp=$({
+        printf '%s\n' "$digest" "$backend" "$(uname -sm)" "$CXX" "$compiler" "$CC" "${CFLAGS-}" "${CXXFLAGS-}" "${LDFLAGS-}"
+        [ -z "${CUDACXX-}" ] || "$CUDACXX" --version
+        [ -z "${HIPCXX-}" ] || "$HIPCXX" --version
+        "${cxx[@]}" "$native" -dM -E -x c++ /dev/null 2>/dev/null || true
+        "$python" -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())'
+    } | sha256)
+    wheel_folder=$build/wheels/$stamp
+}

@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# From the patched tree to an installed wheel: bindings, compile, install, proof.
+
+# The bindings around vendor/llama.cpp, with our version and a manifest; without `common`, which they never load.
+prepare_bindings() {
+    local bindings=$1
+    unpack_archive "$bindings"
+    rm -rf "$bindings/vendor/llama.cpp"
+    ln -s "$tree" "$bindings/vendor/llama.cpp"
+    replace_once "$bindings/CMakeLists.txt" 'set(LLAMA_BUILD_COMMON ON ' 'set(LLAMA_BUILD_COMMON OFF '
+    replace_once "$bindings/llama_cpp/__init__.py" "__version__ = \"$UPSTREAM_VERSION\"" "__version__ = \"$wheel_version\""
+    write_manifest "$bindings/llama_cpp/negtemp_build.json"
+}
+
+replace_once() {
+    "$python" - "$@" <<'EOF' || die "$(basename "$1") of $UPSTREAM_NAME $UPSTREAM_VERSION is not what this script expects: '$2' is not there once"
+import pathlib, sys
+path, old, new = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+text = path.read_text(encoding="utf-8")
+if text.count(old) != 1:
+    sys.exit(1)
+path.write_text(text.replace(old, new), encoding="utf-8")
+EOF
+}
+
+write_manifest() {
+    list_patches | "$python" -c '
+import json, shlex, sys
+path, version, sha256, backend, flags, compiler, digest, stamp = sys.argv[1:]
+manifest = {"llama_cpp_python": version, "upstream_sha256": sha256, "patches": sys.stdin.read().splitlines(),
+            "backend": backend, "flags": shlex.split(flags), "compiler": compiler, "digest": digest, "stamp": stamp}
+with open(path, "w", encoding="utf-8") as file:
+    json.dump(manifest, file, indent=1)
+' "$1" "$wheel_version" "$UPSTREAM_SHA256" "$backend" "$flags" "$compiler" "$digest" "$stamp"
+}
+
+build_wheel() {
+    local log=$build/build.log count=${jobs:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+    fetch_archive
+    need_space "$build" 1500 "compile"
+    prepare_bindings "$work/bindings"
+    say "compiling $wheel_version for $backend, $count at a time (log: $log)"
+    # pip may not take a wheel from its cache: it knows nothing of patches and flags
+    if ! run_logged "$log" env CMAKE_ARGS="$flags" CMAKE_BUILD_PARALLEL_LEVEL="$count" \
+        "$python" -m pip --disable-pip-version-check wheel -v --no-cache-dir --no-deps --wheel-dir "$work/wheel" \
+        --config-settings=build-dir="$work/cmake" --config-settings=ninja.make-fallback=false \
+        --config-settings="wheel.exclude=/lib;/include" "$work/bindings"; then
+        log_says_no_space "$log" && die "no disk space left while compiling: free some and run it again; see $log"
+        log_says_no_network "$log" && die "cannot fetch the build tools: pip reaches no package index; check the network and run it again; see $log"
+        grep -q 'Killed signal' "$log" && die "the compiler was killed, most likely for lack of memory: run it again with --jobs 1; see $log"
+        tail -n 20 "$log" >&2
+        die "compiling failed: the last lines of the log are above, all of it is in $log"
+    fi
+    rm -rf "$wheel_folder"
+    mkdir -p "$wheel_folder"
+    mv "$work"/wheel/*.whl "$wheel_folder/"
+}
+
+find_wheel() { find "$wheel_folder" -name "*.whl" 2>/dev/null; }
+
+install_wheel() {
+    local log=$build/install.log wheel
+    wheel=$(find_wheel)
+    say "installing $(basename "$wheel")"
+    # the first call replaces whatever is installed, the second brings in what it depends on
+    if ! run_logged "$log" "$python" -m pip --disable-pip-version-check install --no-cache-dir --force-reinstall --no-deps "$wheel" ||
+        ! run_logged "$log" "$python" -m pip --disable-pip-version-check install --retries 2 "$wheel"; then
+        log_says_no_space "$log" && die "no disk space left while installing: free some and run it again; see $log"
+        log_says_no_network "$log" && die "cannot fetch what llama-cpp-python depends on: pip reaches no package index; check the network and run it again; see $log"
+        die "installing failed: $(tail -n 1 "$log"); see $log"
+    fi
+}
+
+# Exit status 0 if the environment holds exactly this build, and its sampler inverts at T = -1 with a mask left alone.
+prove_installed() {
+    env -u LLAMA_CPP_LIB_PATH "$python" -P - "$wheel_version" "$stamp" <<'EOF'
+import importlib.metadata, json, pathlib, sys
+version, stamp = sys.argv[1:]
+try:
+    installed = importlib.metadata.version("llama_cpp_python")
+except importlib.metadata.PackageNotFoundError:
+    sys.exit("llama-cpp-python is not installed")
+if installed != version:
+    sys.exit(f"llama-cpp-python {installed} is installed, not {version}")
+from llama_cpp import llama_cpp as C
+manifest = pathlib.Path(C.__file__).with_name("negtemp_build.json")
+if not manifest.exists() or json.loads(manifest.read_text(encoding="utf-8"))["stamp"] != stamp:
+    sys.exit(f"{manifest.parent} is not this build")
+logits = (C.llama_token_data * 4)(*[(i, z, 0.0) for i, z in enumerate((3.0, 1.0, 2.0, float("-inf")))])
+array = C.llama_token_data_array(data=logits, size=4, selected=-1, sorted=False)
+sampler = C.llama_sampler_init_temp(-1.0)
+C.llama_sampler_apply(sampler, array)
+C.llama_sampler_free(sampler)
+found = {item.id: item.logit for item in logits}
+if found != {0: -2.0, 1: 0.0, 2: -1.0, 3: float("-inf")}:
+    sys.exit(f"the temperature sampler is not patched: at T = -1 the logits 3, 1, 2, -inf became {found}")
+EOF
+}
