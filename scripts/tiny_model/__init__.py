@@ -1,0 +1,1 @@
+"""The model that ships with negtemp: text, vocabulary, network, training, export, measurement."""
