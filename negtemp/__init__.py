@@ -1,0 +1,26 @@
+"""negtemp: sample language models at any temperature, above and below zero, and measure what comes out.
+
+    import negtemp
+    with negtemp.load("7b.gguf") as model:
+        cold = model.complete("Temperature is a concept", temperature=0.001)
+        inverted = model.complete("Temperature is a concept", temperature=-0.001)
+
+Importing this package is cheap: numpy and the compiled library are loaded by `load`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from negtemp.api import LoadedModel, load
+
+__version__ = "0.1.0"
+__all__ = ["LoadedModel", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and `LoadedModel`, imported when first asked for."""
+    if name in ("load", "LoadedModel"):
+        from negtemp import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'negtemp' has no attribute {name!r}")

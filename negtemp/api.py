@@ -1,0 +1,72 @@
+"""The Python face: load a model, generate, compare. The same records as the command line, no printing.
+
+It leaves out nothing that the experiments offer and adds nothing to them; it only opens and closes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from negtemp.errors import UsageError
+from negtemp.experiments.compare import TEMPERATURES, compare
+from negtemp.experiments.generate import generate
+from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.model import library, source
+from negtemp.model.engine import Engine
+from negtemp.model.loaded import ALL_LAYERS, Model
+from negtemp.records import Completion, Step
+from negtemp.theory.temperature import Temperature
+
+
+def load(
+    model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None
+) -> "LoadedModel":
+    """Load a GGUF file, or the bundled model. Raises EngineError (library missing or unpatched), ModelError."""
+    return LoadedModel(Engine(Model(library.load(), source.resolve(model), n_gpu_layers), threads))
+
+
+class LoadedModel:
+    """A model ready to generate. Use it as a context manager, or call `close`.
+
+    Keywords beyond those named are `Settings`: n_predict, ctx_size, mask, ignore_eos, top_k, top_p, min_p,
+    repeat_penalty.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def generate(
+        self, *prompts: str, temperature: float | None = None, beta: float | None = None, seed: int = 1, **settings: Any
+    ) -> Iterator[Step | Completion]:
+        """Steps as they come and a Completion for each prompt. Raises UsageError, PromptError, DecodeError."""
+        at = _temperature(temperature, beta)
+        return generate(self.engine, prompts or (PROMPT,), at, seed, Settings(**settings))
+
+    def complete(self, prompt: str = PROMPT, **options: Any) -> Completion:
+        """The one Completion of a prompt; options are those of `generate`."""
+        return next(r for r in self.generate(prompt, **options) if isinstance(r, Completion))
+
+    def compare(
+        self, *prompts: str, temperatures: Sequence[float] = (), seeds: Sequence[int] = (1,), **settings: Any
+    ) -> Iterator[Step | Completion]:
+        """Every prompt and seed at every temperature (default: +0.001 and -0.001), decoded together."""
+        at = [Temperature.of(value) for value in temperatures] or TEMPERATURES
+        return compare(self.engine, prompts or (PROMPT,), at, seeds, Settings(**settings))
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self.engine.model.close()
+
+    def __enter__(self) -> "LoadedModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _temperature(temperature: float | None, beta: float | None) -> Temperature:
+    if temperature is not None and beta is not None:
+        raise UsageError("temperature and beta are two answers to one question; give one of them")
+    if beta is not None:
+        return Temperature.of_beta(beta)
+    return Temperature.of(-0.001 if temperature is None else temperature)

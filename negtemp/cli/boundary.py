@@ -1,0 +1,66 @@
+"""The program's edge: one place turns every expected failure into one line on standard error and an exit status.
+
+    0 done   1 failure   2 usage   4 partial   5 engine missing or not patched   130 interrupted
+
+It also makes standard output take any text (a pipe may be ASCII) and ends quietly where a reader has gone.
+"""
+
+import errno
+import os
+import sys
+
+import typer
+
+from negtemp.errors import NegtempError
+from negtemp.printable import printable
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """The `negtemp` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of one call of the program."""
+    from negtemp.cli.commands import app
+
+    try:
+        status = app(args=arguments, prog_name="negtemp", standalone_mode=False)
+        sys.stdout.flush()
+    except NegtempError as error:
+        return _say(str(error), error.exit_status)
+    except typer.TyperException as error:
+        return _say(_one_line(error.format_message()), error.exit_code)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return _abandon_output(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+            raise
+        _abandon_output(1)
+        return _say(f"cannot write the result: {error.strerror}; make room and run again", 1)
+    except MemoryError:
+        return _say("out of memory; lower --ctx-size or take a smaller model", 1)
+    return int(status or 0)
+
+
+def _say(message: str, status: int) -> int:
+    print(f"negtemp: {message}", file=sys.stderr)
+    return status
+
+
+def _one_line(message: str) -> str:
+    """typer's message for a usage error, safe to show, with where to look next."""
+    return printable(" ".join(message.split()).encode("utf-8", "surrogateescape"), keep=" \"'") + " (see --help)"
+
+
+def _abandon_output(status: int) -> int:
+    """Point standard output at nothing, so that the interpreter's own flush at exit cannot fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status

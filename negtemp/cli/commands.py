@@ -1,0 +1,37 @@
+"""The list of commands. Each imports what it needs only when it runs, so that `--help` stays quick."""
+
+from typing import Annotated
+
+import typer
+
+import negtemp
+from negtemp.cli.compare import compare
+from negtemp.cli.doctor import doctor
+from negtemp.cli.run import run
+
+app = typer.Typer(
+    name="negtemp",
+    help="Sample a language model at any temperature, above and below zero.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command()(doctor)
+app.command()(run)
+app.command()(compare)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"negtemp {negtemp.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass

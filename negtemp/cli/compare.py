@@ -1,0 +1,73 @@
+"""`negtemp compare`: the same prompt at several temperatures, side by side."""
+
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import options
+
+
+def compare(
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    file: options.File = None,
+    temps: Annotated[
+        str | None,
+        typer.Option(
+            "--temps",
+            metavar="LIST",
+            rich_help_panel=options.TEMP_PANEL,
+            show_default="0.001,-0.001",
+            help="temperatures, a column each",
+        ),
+    ] = None,
+    betas: Annotated[
+        str | None,
+        typer.Option(
+            "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="inverse temperatures 1/T instead"
+        ),
+    ] = None,
+    n_predict: options.NPredict = 40,
+    seed: Annotated[
+        int, typer.Option("-s", "--seed", rich_help_panel=options.TEMP_PANEL, help="-1 draws one and says which")
+    ] = 1,
+    seeds: Annotated[
+        str | None,
+        typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),
+    ] = None,
+    mask: options.Mask = "",
+    ignore_eos: options.IgnoreEos = False,
+    top_k: options.TopK = 0,
+    top_p: options.TopP = 1.0,
+    min_p: options.MinP = 0.0,
+    repeat_penalty: options.RepeatPenalty = 1.0,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", rich_help_panel="Output", help="token by token instead of side by side")
+    ] = False,
+    json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """The same prompt at +0.001 and -0.001, or at any list, side by side, decoded in the same batch."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import drawing, session
+    from negtemp.experiments import compare as experiment
+
+    at = options.temperatures(temps, betas, experiment.TEMPERATURES)
+    settings = options.settings(n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p)
+    prompts, drawn_seeds = options.prompts(prompt, file), options.seeds(seeds, seed)
+    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        rows = len(prompts) * len(drawn_seeds)
+        width = experiment.width(len(at), rows)
+        header = session.header("compare", engine, session.described(engine, settings, prompts, at, drawn_seeds, width))
+        sink.write(header)
+        generated = sink.through(experiment.compare(engine, prompts, at, drawn_seeds, settings))
+        records = drawing.tracked(generated, rows * len(at) * (n_predict + 1))
+        if json:
+            drawing.nothing(records)
+        elif tokens:
+            drawing.token_tables(records, header, engine.model.vocabulary)
+        else:
+            drawing.table(records, header, len(at))

@@ -1,0 +1,74 @@
+"""The loops that draw records as they come: a stream for `run`, tables for `compare`; `views` says how each looks."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from negtemp.model.vocabulary import Vocabulary
+from negtemp.records import Completion, Header, Record, Step
+from negtemp.theory.temperature import Temperature
+from negtemp.views import console, progress
+
+
+def nothing(records: Iterable[Record]) -> None:
+    """Let the records pass, as under --json, where the sink has written them."""
+    deque(records, maxlen=0)
+
+
+def tracked(records: Iterable[Record], total: int) -> Iterator[Record]:
+    """The records, with a progress bar on standard error."""
+    return progress.tracked(records, total, "decoding", console.stderr())
+
+
+def stream(records: Iterable[Record], header: Header, prompts: Sequence[str], at: Temperature, seed: int) -> None:
+    """Draw the prompt dim, the tokens as they come, then the figures; end the line even when interrupted."""
+    out, err = console.stdout(), console.stderr()
+    vocab = header.model["vocabulary"]
+    err.print(console.title(header, f"{console.temperature(at)} · seed {seed}"), style="dim")
+    text, waiting = console.Stream(vocab), iter(prompts)
+    try:
+        for record in records:
+            if isinstance(record, Completion):
+                console.plain(out, text.end())
+                out.print()
+                err.print(console.figures(record, vocab), style="dim")
+            elif isinstance(record, Step):
+                if record.position == 0:
+                    console.plain(out, console.safe(next(waiting).encode("utf-8", "surrogateescape"), "dim"))
+                console.plain(out, text.add(record))
+    except KeyboardInterrupt:
+        out.print()
+        err.print("interrupted; what is above is all there is", style="dim")
+        raise
+
+
+def table(records: Iterable[Record], header: Header, columns: int) -> None:
+    """Draw completions side by side once they are all there."""
+    completions = _in_order(records)
+    out = console.stdout()
+    console.stderr().print(console.title(header), style="dim")
+    rows = [completions[start : start + columns] for start in range(0, len(completions), columns)]
+    for piece in console.comparison(rows, header.model["vocabulary"], out):
+        out.print(piece)
+
+
+def token_tables(records: Iterable[Record], header: Header, vocabulary: Vocabulary) -> None:
+    """Draw each completion token by token."""
+    steps: defaultdict[int, list[Step]] = defaultdict(list)
+
+    def collected() -> Iterator[Record]:
+        for record in records:
+            if isinstance(record, Step):
+                steps[record.sequence].append(record)
+            yield record
+
+    completions = _in_order(collected())
+    out = console.stdout()
+    console.stderr().print(console.title(header), style="dim")
+    for completion in completions:
+        categories = {token_id: vocabulary.category(token_id) for token_id in set(completion.token_ids)}
+        for piece in console.token_table(completion, steps[completion.sequence], categories, vocabulary.size):
+            out.print(piece)
+
+
+def _in_order(records: Iterable[Record]) -> list[Completion]:
+    return sorted((r for r in records if isinstance(r, Completion)), key=lambda completion: completion.sequence)

@@ -1,0 +1,74 @@
+"""What `negtemp doctor` looks at: the installed library, its patches, its devices, and the bundled model under it."""
+
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import negtemp
+from negtemp.errors import EngineMissingError, NegtempError
+from negtemp.experiments.selfcheck import check_path
+from negtemp.model import library, source
+from negtemp.model.engine import Engine
+from negtemp.model.loaded import Model
+from negtemp.views import console
+
+
+@dataclass(frozen=True)
+class Report:
+    """What doctor found; `problem` is None where all is well."""
+
+    negtemp: str
+    python: str
+    platform: str
+    llama_cpp_python: str | None
+    patched: bool
+    patches: list[str]
+    build: dict[str, Any]
+    backends: list[str]
+    devices: list[dict[str, str]]
+    bundled_model: str
+    problem: str | None
+
+
+def examine() -> tuple[Report, int]:
+    """The report and the exit status that it deserves."""
+    about = (negtemp.__version__, platform.python_version(), platform.platform())
+    try:
+        found = library.load_unproved()
+    except EngineMissingError as error:
+        return Report(*about, None, False, [], {}, [], [], "not checked", str(error)), error.exit_status
+    problem, status = None, 0
+    try:
+        library.load()
+        model = _check_bundled_model(found)
+    except NegtempError as error:
+        model, problem, status = "failed", str(error), error.exit_status
+    devices = [asdict(device) for device in library.devices(found)]
+    patched = library.self_test(found) is None
+    report = Report(
+        *about, found.version, patched, found.patches, found.build, library.backends(found), devices, model, problem
+    )
+    return report, status
+
+
+def _check_bundled_model(found: library.Library) -> str:
+    with Model(found, source.resolve(None)) as model:
+        return check_path(Engine(model))
+
+
+def show(report: Report) -> None:
+    out = console.stdout()
+    rows = [
+        ("negtemp", f"{report.negtemp} on Python {report.python}, {report.platform}"),
+        ("llama-cpp-python", report.llama_cpp_python or "missing"),
+        ("patches", ", ".join(report.patches) or "none: a stock build"),
+        ("backends", ", ".join(report.backends) or "none"),
+        ("devices", "; ".join(f"{d['name']}: {d['description']}" for d in report.devices) or "none"),
+        ("compiler", str(report.build.get("compiler", "unknown"))),
+        ("self-test", "T=-1 inverts the logits and keeps masks" if report.patched else "FAILED"),
+        ("bundled model", report.bundled_model),
+    ]
+    for name, value in rows:
+        out.print(f"{name:<17} {value}", soft_wrap=True)
+    if report.problem is None:
+        out.print("all is well: this build samples at any temperature", soft_wrap=True)

@@ -1,0 +1,64 @@
+"""`negtemp run`: generate at one temperature, streaming."""
+
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import options
+from negtemp.theory.temperature import Temperature
+
+DEFAULT = Temperature.of(-0.001)
+
+
+def run(
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    file: options.File = None,
+    temp: Annotated[
+        float | None,
+        typer.Option(
+            "--temp",
+            rich_help_panel=options.TEMP_PANEL,
+            show_default="-0.001",
+            help="temperature of either sign; 0 is greedy, inf uniform",
+        ),
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            "--beta", rich_help_panel=options.TEMP_PANEL, help="1/T instead; inf is greedy, 0 uniform, -inf antigreedy"
+        ),
+    ] = None,
+    n_predict: options.NPredict = 40,
+    seed: Annotated[
+        int, typer.Option("-s", "--seed", rich_help_panel=options.TEMP_PANEL, help="-1 draws one and says which")
+    ] = 1,
+    mask: options.Mask = "",
+    ignore_eos: options.IgnoreEos = False,
+    top_k: options.TopK = 0,
+    top_p: options.TopP = 1.0,
+    min_p: options.MinP = 0.0,
+    repeat_penalty: options.RepeatPenalty = 1.0,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """Generate at one temperature: the text as it comes, each token coloured by how unlikely it was."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import drawing, session
+    from negtemp.experiments.generate import generate
+
+    at = options.temperature(temp, beta, DEFAULT)
+    settings = options.settings(n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p)
+    prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
+    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        described = session.described(engine, settings, prompts, [at], [drawn_seed], width=1)
+        header = session.header("run", engine, described)
+        sink.write(header)
+        records = sink.through(generate(engine, prompts, at, drawn_seed, settings))
+        if json:
+            drawing.nothing(records)
+        else:
+            drawing.stream(records, header, prompts, at, drawn_seed)

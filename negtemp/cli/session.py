@@ -1,0 +1,118 @@
+"""What every generating command does before and while it runs: prove the library, load the model, write the records."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import negtemp
+from negtemp.errors import OutputError
+from negtemp.experiments.settings import Settings
+from negtemp.model import library, source
+from negtemp.model.context import default_threads
+from negtemp.model.engine import Engine
+from negtemp.model.loaded import Model
+from negtemp.printable import printable
+from negtemp.records import Header, Record, number, to_line
+from negtemp.theory.temperature import Temperature
+
+_RECORDS = "records.jsonl"
+
+
+@contextmanager
+def open_engine(model: Path | None, gpu_layers: int, threads: int | None) -> Iterator[Engine]:
+    """An engine on the model meant. Raises EngineError (status 5) and ModelError."""
+    path = source.resolve(model)
+    proved = library.load()
+    library.on_abort(_leave)
+    with Model(proved, path, gpu_layers) as loaded:
+        yield Engine(loaded, threads)
+
+
+def _leave(reason: str) -> None:
+    """ggml is about to abort the process; end it in one line instead. Nothing can be unwound from here."""
+    sys.stdout.flush()
+    sys.stderr.write(f"negtemp: llama.cpp gave up on this model: {reason}; the file is corrupt or not supported\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
+    """The first record: what runs, on what, by what."""
+    model, built = engine.model, engine.model.library
+    return Header(
+        negtemp.__version__,
+        command,
+        {
+            "name": model.name,
+            "description": model.description,
+            "vocabulary": model.vocabulary.size,
+            "file": source.shown(model.path),
+            "fingerprint": source.fingerprint(model.path),
+        },
+        {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
+        settings,
+    )
+
+
+def described(
+    engine: Engine, settings: Settings, prompts: Sequence[str], temperatures: Sequence[Temperature],
+    seeds: Sequence[int], width: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Every setting that the records depend on, the batch shape among them, as the header holds it."""
+    return {
+        **settings.to_dict(),
+        "prompts": list(prompts),
+        "temperatures": [number(t.temperature) for t in temperatures],
+        "betas": [number(t.beta) for t in temperatures],
+        "seeds": list(seeds),
+        "threads": engine.threads or default_threads(),
+        "batch_width": width,
+    }
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where records go as lines: standard output under --json, a file under --output, both or neither."""
+
+    streams: tuple[IO[str], ...]
+
+    def write(self, record: Record) -> None:
+        """One flushed line to each. Raises OutputError where a file cannot take it."""
+        if self.streams:
+            line = to_line(record) + "\n"
+            for stream in self.streams:
+                stream.write(line)
+                stream.flush()
+
+    def through(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same records, each written as it passes."""
+        for record in records:
+            self.write(record)
+            yield record
+
+
+@contextmanager
+def sink(json: bool, folder: Path | None) -> Iterator[Sink]:
+    """The sink that the options ask for. Raises OutputError where the folder will not take them."""
+    streams: list[IO[str]] = [sys.stdout] if json else []
+    if folder is None:
+        yield Sink(tuple(streams))
+        return
+    with _create(folder) as file:
+        yield Sink((*streams, file))
+
+
+def _create(folder: Path) -> IO[str]:
+    shown = source.shown(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / _RECORDS).open("x", encoding="utf-8")
+    except FileExistsError:
+        raise OutputError(f"{shown} holds {_RECORDS} already, or is a file; give another folder to --output") from None
+    except OSError as error:
+        reason = printable(str(error.strerror).encode(), keep=" ")
+        raise OutputError(f"cannot write to {shown}: {reason}; give another folder to --output") from None

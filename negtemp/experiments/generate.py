@@ -1,0 +1,43 @@
+"""What does the model say at one temperature?
+
+Prompts are decoded one after the other, each alone in its batch, so a completion does not depend on its neighbours.
+It leaves out comparison (`compare`), where the batch is the point.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from negtemp.experiments.settings import Settings
+from negtemp.model.engine import Engine, Request
+from negtemp.model.loaded import Model
+from negtemp.records import Completion, Step
+from negtemp.theory.temperature import Temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One sequence that an experiment asks for."""
+
+    prompt: str
+    temperature: Temperature
+    seed: int
+
+
+def requests(model: Model, cells: Sequence[Cell], settings: Settings, first: int = 0) -> list[Request]:
+    """Engine requests for cells, numbered from `first`. Raises PromptError and UsageError."""
+    filters = settings.filters(model.vocabulary)
+    prompts = {cell.prompt: tuple(model.vocabulary.tokenize(cell.prompt)) for cell in cells}
+    ctx_size = settings.ctx_size or model.trained_context
+    return [
+        Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, settings.n_predict, ctx_size, filters)
+        for i, c in enumerate(cells)
+    ]
+
+
+def generate(
+    engine: Engine, prompts: Sequence[str], temperature: Temperature, seed: int, settings: Settings
+) -> Iterator[Step | Completion]:
+    """Steps and a Completion for each prompt, in order. Raises PromptError, UsageError, DecodeError."""
+    cells = [Cell(prompt, temperature, seed) for prompt in prompts]
+    for request in requests(engine.model, cells, settings):
+        yield from engine.generate([request])

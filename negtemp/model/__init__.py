@@ -1,0 +1,1 @@
+"""The machine side: everything that touches a GGUF file or the compiled library."""

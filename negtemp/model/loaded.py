@@ -1,0 +1,83 @@
+"""A GGUF model in memory: its handle, its vocabulary, its name. Contexts that compute with it are in `context`.
+
+llama.cpp refuses a bad file with a null pointer and lines in its log; the last of them are quoted here. It leaves out
+embedding models and encoder-decoder models: they have no next token to speak of.
+"""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Any
+
+from negtemp.errors import ModelError
+from negtemp.model import source
+from negtemp.model.library import Library
+from negtemp.model.vocabulary import Vocabulary
+from negtemp.printable import printable
+
+ALL_LAYERS = -1
+
+
+class Model:
+    """A loaded language model. Close it, or use it as a context manager."""
+
+    def __init__(self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS) -> None:
+        """Raises ModelError, in one line with llama.cpp's own reason."""
+        source.check(path)
+        self.library, self.path = library, path
+        api = library.api
+        params = api.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        library.log.clear()
+        self.handle: Any = api.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle:
+            raise ModelError(f"llama.cpp cannot load {source.shown(path)}: {library.last_errors()}; use another file")
+        try:
+            self._require_decoder()
+        except ModelError:
+            self.close()
+            raise
+        self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle))
+
+    def _require_decoder(self) -> None:
+        api = self.library.api
+        name = source.shown(self.path)
+        if api.llama_model_has_encoder(self.handle) or not api.llama_model_has_decoder(self.handle):
+            raise ModelError(f"{name} has an encoder; negtemp needs a decoder-only language model")
+        if self._metadata(f"{self._metadata('general.architecture')}.attention.causal") == "false":
+            raise ModelError(f"{name} is an embedding model; negtemp needs a causal language model")
+
+    def _metadata(self, key: str) -> str | None:
+        size = 256
+        buffer = ctypes.create_string_buffer(size)
+        written = self.library.api.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
+        return buffer.value.decode("utf-8", "replace") if written >= 0 else None
+
+    @property
+    def name(self) -> str:
+        """The name that the file gives itself, or the file's own."""
+        given = self._metadata("general.name")
+        return printable(given.encode(), keep=" ") if given else source.shown(Path(self.path.name))
+
+    @property
+    def trained_context(self) -> int:
+        """Tokens of context that the model was trained on."""
+        return int(self.library.api.llama_model_n_ctx_train(self.handle))
+
+    @property
+    def description(self) -> str:
+        """llama.cpp's own words: architecture, size, quantisation."""
+        buffer = ctypes.create_string_buffer(256)
+        self.library.api.llama_model_desc(self.handle, buffer, len(buffer))
+        return printable(buffer.value, keep=" ")
+
+    def close(self) -> None:
+        if self.handle:
+            self.library.api.llama_model_free(self.handle)
+            self.handle = None
+
+    def __enter__(self) -> "Model":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

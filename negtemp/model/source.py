@@ -1,0 +1,90 @@
+"""A model reference to a file that is worth handing to llama.cpp, and the identity of that file.
+
+A reference is a path (`~` is expanded) or nothing, which means the bundled model. What can be told from the first bytes
+is told here, in one line, before llama.cpp sees the file: no such file, a folder, an empty or truncated header, counts
+that the file cannot hold. It leaves out hubs and download caches.
+
+Source: the GGUF specification (ggml, docs/gguf.md): magic, version, tensor count, metadata count, little-endian.
+"""
+
+import hashlib
+import os
+import struct
+from importlib import resources
+from pathlib import Path
+
+from negtemp.errors import ModelError
+from negtemp.printable import printable
+
+BUNDLED = "tiny.gguf"
+
+_HEADER = struct.Struct("<4sIQQ")
+_VERSIONS = (2, 3)
+# a name's length, a type and a value; a name's length, dimensions, a type and an offset
+_LEAST_METADATA_BYTES = 13
+_LEAST_TENSOR_BYTES = 24
+_SAMPLES = 64
+_SAMPLE_BYTES = 65536
+
+
+def resolve(reference: str | os.PathLike[str] | None) -> Path:
+    """The file that a reference means, after the checks named above. Raises ModelError."""
+    path = bundled() if reference is None else Path(reference).expanduser()
+    check(path)
+    return path
+
+
+def bundled() -> Path:
+    """The path of the model that ships with the package."""
+    return Path(str(resources.files("negtemp") / "data" / BUNDLED))
+
+
+def shown(path: os.PathLike[str]) -> str:
+    """A path as an error message may show it: any bytes, made safe."""
+    return printable(os.fsencode(path), keep=" ")
+
+
+def check(path: Path) -> None:
+    """Raise ModelError, in one line, unless the file begins as a GGUF file of plausible counts."""
+    if path.is_dir():
+        raise ModelError(f"{shown(path)} is a folder; name the .gguf file in it")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_HEADER.size)
+    except FileNotFoundError:
+        raise ModelError(f"no model file at {shown(path)}; give the path of a .gguf file with --model") from None
+    except OSError as error:
+        raise ModelError(f"cannot read {shown(path)}: {error.strerror}") from error
+    problem = _problem(head, size)
+    if problem:
+        raise ModelError(f"{shown(path)} {problem}; download or convert the model again")
+
+
+def _problem(head: bytes, size: int) -> str | None:
+    if size == 0:
+        return "is empty"
+    if head[:4] != b"GGUF":
+        return f"is no GGUF file: it begins with {printable(head[:4])!r}, not 'GGUF'"
+    if len(head) < _HEADER.size:
+        return f"is cut off after {size} bytes, inside the header"
+    _, version, tensors, metadata = _HEADER.unpack(head)
+    if version not in _VERSIONS:
+        return f"is GGUF version {version}; llama.cpp reads versions 2 and 3 in this machine's byte order"
+    if tensors * _LEAST_TENSOR_BYTES + metadata * _LEAST_METADATA_BYTES > size:
+        return f"claims {tensors} tensors and {metadata} metadata entries in {size} bytes: it is cut off or corrupt"
+    return None
+
+
+def fingerprint(path: Path) -> str:
+    """A digest that tells models apart without reading tens of gigabytes: sha256 over the size and 64 evenly spread
+    blocks of 64 KiB, the first and the last among them (the whole file, up to 4 MiB).
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    last = max(0, size - _SAMPLE_BYTES)
+    with path.open("rb") as file:
+        for offset in sorted({last * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)}):
+            file.seek(offset)
+            digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()

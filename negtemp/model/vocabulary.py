@@ -1,0 +1,98 @@
+"""Tokens as bytes and back, without loss, and the category of each.
+
+The binding's own `detokenize` drops pieces longer than 32 bytes and decodes with errors ignored; a negative temperature
+picks exactly such tokens. Here every piece is read by the low-level call into a buffer that grows, control tokens
+included, and stays bytes. It leaves out any view of those bytes (`printable`).
+
+Source: llama.h, `llama_token_to_piece`, `llama_tokenize`, `enum llama_token_attr`.
+"""
+
+import ctypes
+import functools
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, get_args
+
+from negtemp.errors import ModelError, PromptError
+
+Category = Literal["normal", "control", "byte", "unused", "user-defined", "unknown"]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+# enum llama_token_attr, by precedence: a file may set several
+_ATTRIBUTES: tuple[tuple[int, Category], ...] = (
+    (1 << 5, "byte"), (1 << 3, "control"), (1 << 1, "unused"), (1 << 4, "user-defined"),
+    (1 << 0, "unknown"), (1 << 2, "normal"),
+)  # fmt: skip
+
+_FIRST_BUFFER = 64
+
+
+class Vocabulary:
+    """The vocabulary of one loaded model; token ids run from 0 to `size` - 1."""
+
+    def __init__(self, api: Any, handle: Any) -> None:
+        self._api = api
+        self._handle = handle
+        self.size = int(api.llama_vocab_n_tokens(handle))
+        self._pieces: dict[int, bytes] = {}
+
+    def piece(self, token_id: int) -> bytes:
+        """The bytes of a token, whole, control tokens by their names. Raises ModelError for an id out of range."""
+        known = self._pieces.get(token_id)
+        if known is None:
+            self._require(token_id)
+            known = self._pieces[token_id] = self._read_piece(token_id, _FIRST_BUFFER)
+        return known
+
+    def _read_piece(self, token_id: int, size: int) -> bytes:
+        buffer = ctypes.create_string_buffer(size)
+        written = self._api.llama_token_to_piece(self._handle, token_id, buffer, size, 0, True)
+        return buffer.raw[:written] if written >= 0 else self._read_piece(token_id, -written)
+
+    def detokenize(self, token_ids: Sequence[int]) -> bytes:
+        """The bytes of a sequence of tokens, one piece after the other."""
+        return b"".join(map(self.piece, token_ids))
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids as llama.cpp's own tools make them: with the model's BOS or EOS, and `<s>` read as a control token.
+
+        Raises PromptError where the text is no valid Unicode or the tokenizer fails.
+        """
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise PromptError(
+                f"the prompt is not valid UTF-8 (at character {error.start}); encode it as UTF-8"
+            ) from None
+        return self._tokenize(data, len(data) + 2)
+
+    def _tokenize(self, data: bytes, room: int) -> list[int]:
+        buffer = (self._api.llama_token * room)()
+        count = self._api.llama_tokenize(self._handle, data, len(data), buffer, room, True, True)
+        if count == -(2**31):
+            raise PromptError(f"a prompt of {len(data)} bytes is too long to tokenize; shorten it")
+        return list(buffer[:count]) if count >= 0 else self._tokenize(data, -count)
+
+    def category(self, token_id: int) -> Category:
+        """What kind of token the file says this is. Raises ModelError for an id out of range."""
+        self._require(token_id)
+        attributes = self._api.llama_vocab_get_attr(self._handle, token_id)
+        return next((name for bit, name in _ATTRIBUTES if attributes & bit), "unknown")
+
+    def in_categories(self, categories: Collection[str]) -> list[int]:
+        """Ids of every token in any of the categories, ascending."""
+        if not categories:
+            return []
+        return [token_id for token_id in range(self.size) if self.category(token_id) in categories]
+
+    def is_end(self, token_id: int) -> bool:
+        """Whether the token ends a generation (EOS, EOT and their like)."""
+        return token_id in self.end_tokens
+
+    @functools.cached_property
+    def end_tokens(self) -> frozenset[int]:
+        """Ids of every token that ends a generation."""
+        return frozenset(i for i in range(self.size) if self._api.llama_vocab_is_eog(self._handle, i))
+
+    def _require(self, token_id: int) -> None:
+        if not 0 <= token_id < self.size:
+            raise ModelError(f"token {token_id} does not exist; this vocabulary has ids 0 to {self.size - 1}")

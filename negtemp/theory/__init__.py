@@ -1,0 +1,1 @@
+"""The paper side: pure numpy functions without input or output."""

@@ -1,0 +1,1 @@
+"""Records to something to look at. A view sees records only; every byte of a model goes through `printable`."""

@@ -1,0 +1,163 @@
+"""Records on a terminal or in a pipe: streamed text, the side-by-side table, the token tables, the figures line.
+
+Model text never meets rich's markup: it is always a `Text`, made from `printable`. Colour follows how unlikely a token
+was, its surprisal as a share of ln V, and is never the only signal. Without a terminal nothing is cropped or wrapped:
+a table is as wide as what it holds. It leaves out progress (`progress`) and JSON (`records`).
+"""
+
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from negtemp.printable import printable, runs, split_partial
+from negtemp.records import Completion, Header, Step
+from negtemp.theory.temperature import Temperature
+
+_UNCROPPED = 1 << 14
+_NARROWEST_COLUMN = 24
+# cividis, lightened to be readable on dark and light grounds: likely tokens plain, the least likely brightest
+_SHADES = ("", "#5b7fb5", "#7f8f9e", "#a39f78", "#c8a83c", "#e0a000 bold")
+_ESCAPE = "dim"
+
+
+def stdout(file: IO[str] | None = None) -> Console:
+    """The console of results: as wide as the terminal, or as what it holds where there is no terminal."""
+    stream = file or sys.stdout
+    wide = None if stream.isatty() or "COLUMNS" in os.environ else _UNCROPPED
+    return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def stderr() -> Console:
+    """The console of everything else."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def shade(step: Step, vocab: int) -> str:
+    """The style of a token by its surprisal at T = 1 as a share of ln V; an impossible token has the last."""
+    share = -step.logprob / math.log(max(vocab, 2))
+    return _SHADES[min(len(_SHADES) - 1, max(0, int(share * 3)))] if math.isfinite(share) else _SHADES[-1]
+
+
+def safe(data: bytes, style: str = "", keep: str = " \n") -> Text:
+    """Bytes as a `Text` in one style, with what is escaped dimmed."""
+    text = Text(style=style)
+    for piece, is_escape in runs(data, keep):
+        text.append(piece, _ESCAPE if is_escape else None)
+    return text
+
+
+class Stream:
+    """Steps of one sequence to text that can be shown at once; half a UTF-8 character waits for its other half."""
+
+    def __init__(self, vocab: int) -> None:
+        self._vocab = vocab
+        self._waiting = b""
+
+    def add(self, step: Step) -> Text:
+        """What can be shown now that this step has come."""
+        ready, self._waiting = split_partial(self._waiting + step.raw)
+        return safe(ready, shade(step, self._vocab))
+
+    def end(self) -> Text:
+        """What was still waiting, as escapes."""
+        waiting, self._waiting = self._waiting, b""
+        return safe(waiting)
+
+
+def temperature(value: Temperature) -> str:
+    """T and beta as every view names them.
+
+    >>> temperature(Temperature.of(-0.001))
+    'T=-0.001 (β=-1000)'
+    """
+    return f"T={_signed(value.temperature)} (β={_signed(value.beta)})"
+
+
+def _signed(value: float) -> str:
+    return "0" if value == 0 and math.copysign(1, value) > 0 else f"{value:+.6g}"
+
+
+def figures(completion: Completion, vocab: int) -> str:
+    """The figures of one completion, in one line."""
+    count = len(completion.token_ids)
+    parts = [f"{count} token{'' if count == 1 else 's'}"]
+    if completion.tokens_per_second is not None:
+        parts.append(f"{completion.tokens_per_second:,.0f} tokens/s" if completion.tokens_per_second >= 10
+                     else f"{completion.tokens_per_second:.2f} tokens/s")  # fmt: skip
+    if completion.mean_logprob is not None and completion.mean_rank is not None:
+        parts.append(f"mean log-probability {completion.mean_logprob:.2f} nats")
+        parts.append(f"mean rank {completion.mean_rank:,.0f} of {vocab:,}")
+    if completion.distinct is not None:
+        parts.append(f"distinct {completion.distinct:.0%}")
+    return " · ".join([*parts, f"stop: {completion.stop}"])
+
+
+def title(header: Header, extra: str = "") -> str:
+    """One line that says what is running."""
+    parts = [f"{header.model['name']} ({header.model['description']})", extra]
+    return " · ".join(part for part in parts if part)
+
+
+def comparison(rows: Sequence[Sequence[Completion]], vocab: int, console: Console) -> list[Table | Text]:
+    """The table of `compare`: a column for each temperature, a row for each prompt and seed, figures under each.
+
+    Where the terminal is too narrow for the columns, the completions stand one below the other.
+    """
+    if not rows:
+        return []
+    if console.width < _NARROWEST_COLUMN * len(rows[0]):
+        return [piece for row in rows for completion in row for piece in _stacked(completion, vocab)]
+    table = Table(box=box.ROUNDED, show_lines=True, padding=(0, 1))
+    for completion in rows[0]:
+        table.add_column(Text(temperature(completion.temperature), style="bold"), ratio=1, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(completion, vocab, console.width == _UNCROPPED) for completion in row))
+    if console.width != _UNCROPPED:
+        table.expand = True
+    return [table]
+
+
+def _cell(completion: Completion, vocab: int, one_line: bool) -> Text:
+    """Prompt dim, completion, figures. `text` is a safe view already; a table keeps its lines whole in a pipe."""
+    keep = " " if one_line else " \n"
+    prompt = printable(completion.prompt.encode("utf-8", "surrogateescape"), keep)
+    text = completion.text.replace("\n", "\\n") if one_line else completion.text
+    figure_line = f"seed {completion.seed} · {figures(completion, vocab)}"
+    return Text.assemble((prompt, "dim"), text, "\n" if one_line else "\n\n", (figure_line, "dim italic"))
+
+
+def _stacked(completion: Completion, vocab: int) -> list[Table | Text]:
+    return [Text(temperature(completion.temperature), style="bold"), _cell(completion, vocab, False), Text()]
+
+
+def token_table(
+    completion: Completion, steps: Iterable[Step], categories: Mapping[int, str], vocab: int
+) -> list[Table | Text]:
+    """One sequence token by token. The piece stands last, so that right-to-left letters disturb nothing."""
+    prompt = printable(completion.prompt.encode("utf-8", "surrogateescape"), keep=" ")
+    heading = Text.assemble(
+        (temperature(completion.temperature), "bold"), f" · seed {completion.seed} · ", (prompt, "dim")
+    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    for name in ("#", "id", "log-prob", "rank", "gap"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("category", no_wrap=True)
+    table.add_column("piece", overflow="fold")
+    for step in steps:
+        table.add_row(
+            str(step.position), str(step.token_id), f"{step.logprob:.2f}", str(step.rank), f"{step.gap:.3g}",
+            Text(categories[step.token_id]), safe(step.raw, shade(step, vocab), keep=""),
+        )  # fmt: skip
+    return [heading, table, Text(figures(completion, vocab), style="dim italic"), Text()]
+
+
+def plain(console: Console, text: Text) -> None:
+    """Write a piece of a stream as it is: no wrapping, no newline, control sequences of style only."""
+    console.print(text, end="", soft_wrap=True)

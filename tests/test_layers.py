@@ -1,0 +1,89 @@
+"""The house's floors: imports point downwards only, llama_cpp enters by one door, and nothing below the CLI prints."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import negtemp
+
+PACKAGE = Path(negtemp.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# what each part may import besides itself and the parts that those may import
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "printable": set(),
+    "theory": {"errors"},
+    "records": {"errors", "printable", "theory"},
+    "model": {"errors", "printable", "theory", "records"},
+    "views": {"errors", "printable", "theory", "records"},
+    "experiments": {"errors", "printable", "theory", "records", "model"},
+    "runs": {"errors", "printable", "theory", "records", "model", "experiments"},
+    "api": {"errors", "theory", "records", "model", "experiments", "runs"},
+    "server": {"errors", "printable", "model"},
+    "cli": {"errors", "printable", "theory", "records", "model", "views", "experiments", "runs", "api", "server"},
+}
+
+
+def part(path: Path) -> str:
+    """The floor a file stands on: the first name below the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module imported anywhere in a file, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+            if node.module == "negtemp":
+                yield from ((f"negtemp.{alias.name}", node.lineno) for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if part(p) != "__init__"], ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_imports_point_downwards(path: Path) -> None:
+    floor = part(path)
+    for module, line in imports(path):
+        if module.startswith("negtemp."):
+            target = module.split(".")[1]
+            assert target == floor or target in ALLOWED[floor], f"line {line}: {floor} imports {target}"
+
+
+def test_llama_cpp_enters_by_one_door() -> None:
+    importers = {
+        str(path.relative_to(PACKAGE))
+        for path in SOURCES
+        for module, _ in imports(path)
+        if module.split(".")[0] == "llama_cpp"
+    }
+    assert importers == {"model/library.py"}
+
+
+def test_nothing_below_the_cli_prints() -> None:
+    printers = {
+        part(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printers <= {"cli"}
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [str(p) for p in SOURCES if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))] == []
+
+
+def test_help_loads_neither_the_library_nor_anything_heavy() -> None:
+    code = (
+        "import sys; from negtemp.cli.boundary import run; run(['run', '--help']); "
+        "heavy = {'llama_cpp', 'numpy', 'gguf', 'torch'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,60 @@
+"""Tokens as bytes, without loss, on a vocabulary made to break detokenizers and on the one that ships."""
+
+import pytest
+from conftest import HOSTILE
+
+from negtemp.errors import ModelError, PromptError
+from negtemp.model.loaded import Model
+
+FIRST_PIECE = 3 + 256
+
+
+@pytest.mark.parametrize(("index", "piece"), list(enumerate(HOSTILE)), ids=lambda value: str(value)[:20])
+def test_every_hostile_piece_comes_back_whole(hostile: Model, index: int, piece: bytes) -> None:
+    # llama.cpp keeps token texts as C strings, so a piece ends at a NUL
+    assert hostile.vocabulary.piece(FIRST_PIECE + index) == piece.split(b"\0")[0]
+
+
+def test_byte_tokens_are_single_bytes(hostile: Model) -> None:
+    assert [hostile.vocabulary.piece(3 + value) for value in range(256)] == [bytes([value]) for value in range(256)]
+
+
+def test_control_tokens_have_their_names(hostile: Model) -> None:
+    assert hostile.vocabulary.detokenize([1, 2]) == b"<s></s>"
+
+
+def test_categories(hostile: Model) -> None:
+    assert [hostile.vocabulary.category(i) for i in (0, 1, 2, 3, 258, 259)] == [
+        "unknown", "control", "control", "byte", "byte", "normal",
+    ]  # fmt: skip
+    assert hostile.vocabulary.in_categories(["control", "unknown"]) == [0, 1, 2]
+    assert hostile.vocabulary.in_categories([]) == []
+
+
+def test_the_end_token_is_known(hostile: Model) -> None:
+    assert hostile.vocabulary.end_tokens == {2}
+
+
+@pytest.mark.parametrize("token_id", [-1, 10**6])
+def test_a_token_that_does_not_exist_is_refused(hostile: Model, token_id: int) -> None:
+    with pytest.raises(ModelError, match="does not exist"):
+        hostile.vocabulary.piece(token_id)
+    with pytest.raises(ModelError, match="does not exist"):
+        hostile.vocabulary.category(token_id)
+
+
+@pytest.mark.parametrize("text", ["Temperature is a concept", "žluťoučký kůň\n", "日本語 \u202e", "x" * 5000])
+def test_text_survives_the_round_trip(bundled: Model, text: str) -> None:
+    token_ids = bundled.vocabulary.tokenize(text)
+    # SentencePiece puts a space before the first word
+    assert bundled.vocabulary.detokenize(token_ids).removeprefix(b"<s>").removeprefix(b" ") == text.encode()
+
+
+def test_tokenizing_needs_no_guess_at_the_length(bundled: Model) -> None:
+    """Every byte of these falls back to one token, which is more than any estimate by characters."""
+    assert len(bundled.vocabulary.tokenize("\U0001f9ca" * 100)) >= 400
+
+
+def test_a_lone_surrogate_is_no_prompt(bundled: Model) -> None:
+    with pytest.raises(PromptError, match="UTF-8"):
+        bundled.vocabulary.tokenize("a\udc80")
