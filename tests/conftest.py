@@ -17,7 +17,7 @@ HOSTILE = (
     "zero\u200bwidth".encode(), "\u200djoin".encode(), "\u0301mark".encode(), b"[red]markup[/red]", b"[/bold]",
     b":smile:", b"</script><script>alert(1)</script>", "עברית".encode(), "العربية".encode(), "\U000e0041tag".encode(),
     "\u3164filler".encode(), "\u009bC1".encode(), b"back\\slash", b"tab\tnew\nline\rreturn", "\ufeffbom".encode(),
-    b"x" * 200, "␠".encode(), "◌".encode(), "日本語".encode(), "\ue000private".encode(), b"\x00nul", b"\x7fdel",
+    b"x" * 200, "␠".encode(), "◌".encode(), "日本語".encode(), "\ue000private".encode(), b"cut\x00here", b"\x7fdel",
 )  # fmt: skip
 
 

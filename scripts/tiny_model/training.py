@@ -28,7 +28,7 @@ Tokens = NDArray[np.int64]
 class Recipe:
     """Everything about training that is not the text and not the shape."""
 
-    steps: int = 5200
+    steps: int = 4300
     batch: int = 4
     length: int = 512
     learning_rate: float = 3e-3
