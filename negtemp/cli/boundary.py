@@ -35,7 +35,9 @@ def run(arguments: list[str]) -> int:
     except NegtempError as error:
         return _say(str(error), error.exit_status)
     except typer.TyperException as error:
-        return _say(_one_line(error.format_message()), error.exit_code)
+        message = _one_line(error.format_message())
+        # no command at all: typer has shown the help already
+        return _say(message, error.exit_code) if message else error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -56,8 +58,9 @@ def _say(message: str, status: int) -> int:
 
 
 def _one_line(message: str) -> str:
-    """typer's message for a usage error, safe to show, with where to look next."""
-    return printable(" ".join(message.split()).encode("utf-8", "surrogateescape"), keep=" \"'") + " (see --help)"
+    """typer's message for a usage error, safe to show, with where to look next; empty where there is none."""
+    shown = printable(" ".join(message.split()).encode("utf-8", "surrogateescape"), keep=" \"'")
+    return shown and f"{shown} (see --help)"
 
 
 def _abandon_output(status: int) -> int:

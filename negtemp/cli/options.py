@@ -58,7 +58,7 @@ Mask = Annotated[
     str,
     typer.Option(
         "--mask", metavar="LIST", rich_help_panel=_SAMPLING,
-        help="categories of tokens never drawn: control,unused,byte,user-defined,unknown,normal",
+        help="kinds of tokens never drawn, such as control,unused,byte",
     ),
 ]  # fmt: skip
 IgnoreEos = Annotated[

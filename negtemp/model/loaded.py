@@ -66,10 +66,12 @@ class Model:
 
     @property
     def description(self) -> str:
-        """llama.cpp's own words: architecture, size, quantisation."""
+        """llama.cpp's own words: architecture, size, quantisation; the size counted where it says `?B`."""
         buffer = ctypes.create_string_buffer(256)
         self.library.api.llama_model_desc(self.handle, buffer, len(buffer))
-        return printable(buffer.value, keep=" ")
+        millions = self.library.api.llama_model_n_params(self.handle) / 1e6
+        size = f"{millions / 1000:.1f}B" if millions >= 1000 else f"{millions:.1f}M"
+        return printable(buffer.value.replace(b"?B", size.encode()), keep=" ")
 
     def close(self) -> None:
         if self.handle:
