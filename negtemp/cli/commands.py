@@ -8,6 +8,7 @@ import negtemp
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.run import run
+from negtemp.cli.serve import PASS_THROUGH, serve
 
 app = typer.Typer(
     name="negtemp",
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(doctor)
 app.command()(run)
 app.command()(compare)
+app.command(context_settings=PASS_THROUGH)(serve)
 
 
 def _version(wanted: bool) -> None:

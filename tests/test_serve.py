@@ -1,0 +1,231 @@
+"""`negtemp serve`: real openai clients over a real socket get what `negtemp run` gives, at either sign."""
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openai
+import pytest
+
+from negtemp.errors import EngineMissingError, NegtempError, UsageError
+from negtemp.experiments.compare import compare
+from negtemp.experiments.generate import generate
+from negtemp.experiments.settings import Settings
+from negtemp.model import source
+from negtemp.model.engine import Engine
+from negtemp.records import Completion, Step
+from negtemp.server import Address, Server, executable
+from negtemp.theory.temperature import Temperature
+
+NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
+PROMPT = "Temperature is a concept"
+TOKENS = 12
+# the server decodes several requests in one batch, which moves the last bits; below this gap a token may differ
+CLOSE_NATS = 0.05
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """The patched llama-server on the bundled model; where it must be there, its absence is a failure."""
+    try:
+        executable()
+    except EngineMissingError as missing:
+        if os.environ.get("NEGTEMP_REQUIRE_TOOLS"):
+            raise
+        pytest.skip(str(missing))
+    with Server(source.bundled(), Address(port=0), ["--parallel", "8", "--ctx-size", "4096", "--slots"]) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[openai.OpenAI]:
+    """A client as users have it."""
+    with openai.OpenAI(base_url=server.address.url, api_key="none", max_retries=0) as made:
+        yield made
+
+
+def expected(engine: Engine, temperature: float, prompt: str = PROMPT, tokens: int = TOKENS) -> list[Step]:
+    """The steps of `negtemp run`, up to the first whose choice hangs on rounding."""
+    at = Temperature.of(temperature)
+    records = generate(engine, [prompt], at, 1, Settings(n_predict=tokens, ignore_eos=True))
+    steps = [record for record in records if isinstance(record, Step)]
+    return list(itertools.takewhile(lambda step: step.gap > CLOSE_NATS, steps))
+
+
+def text(steps: list[Step]) -> str:
+    """Their text, as the server decodes it."""
+    return b"".join(step.raw for step in steps).decode("utf-8", "replace")
+
+
+def complete(client: openai.OpenAI, temperature: float, prompt: str = PROMPT, **options: object) -> str:
+    """The text that an openai client gets."""
+    answer = client.completions.create(
+        model="any", prompt=prompt, temperature=temperature, max_tokens=TOKENS, seed=1,
+        extra_body={"ignore_eos": True, **options},
+    )  # fmt: skip
+    return answer.choices[0].text
+
+
+@pytest.mark.parametrize("temperature", [0.001, -0.001])
+def test_a_completion_is_what_run_gives(engine: Engine, client: openai.OpenAI, temperature: float) -> None:
+    path = text(expected(engine, temperature))
+    assert path
+    assert complete(client, temperature).startswith(path)
+
+
+def test_a_streamed_completion_is_the_same_text(client: openai.OpenAI) -> None:
+    stream = client.completions.create(
+        model="any", prompt=PROMPT, temperature=-0.001, max_tokens=TOKENS, stream=True, extra_body={"ignore_eos": True}
+    )
+    assert "".join(chunk.choices[0].text for chunk in stream if chunk.choices) == complete(client, -0.001)
+
+
+def chat(client: openai.OpenAI, temperature: float, stream: bool) -> str:
+    """The answer to one chat message."""
+    messages = [{"role": "user", "content": PROMPT}]
+    options = {"model": "any", "messages": messages, "temperature": temperature, "max_tokens": TOKENS}
+    extra = {"ignore_eos": True}
+    if stream:
+        chunks = client.chat.completions.create(**options, stream=True, extra_body=extra)  # type: ignore[call-overload]
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    answer = client.chat.completions.create(**options, extra_body=extra)  # type: ignore[call-overload]
+    return str(answer.choices[0].message.content)
+
+
+def post(server: Server, path: str, body: dict[str, object]) -> dict[str, object]:
+    """The server's own JSON answer."""
+    request = urllib.request.Request(
+        server.address.url.removesuffix("v1") + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        result: dict[str, object] = json.load(answer)
+        return result
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_chat_answer_is_what_run_gives_after_the_templated_prompt(
+    engine: Engine, server: Server, client: openai.OpenAI, stream: bool
+) -> None:
+    templated = post(server, "apply-template", {"messages": [{"role": "user", "content": PROMPT}]})["prompt"]
+    path = text(expected(engine, -0.001, str(templated)))
+    assert chat(client, -0.001, stream).startswith(path)
+
+
+def test_a_bias_of_minus_100_bans_a_token_below_zero(engine: Engine, server: Server) -> None:
+    first = expected(engine, -0.001)[0].token_id
+    body = {"prompt": PROMPT, "temperature": -0.001, "n_predict": TOKENS, "return_tokens": True, "ignore_eos": True}
+    assert first in post(server, "completion", body)["tokens"]  # type: ignore[operator]
+    assert first not in post(server, "completion", {**body, "logit_bias": [[first, -100]]})["tokens"]  # type: ignore[operator]
+
+
+def test_fifty_requests_of_mixed_signs_each_answer_as_alone(engine: Engine, client: openai.OpenAI) -> None:
+    asked = [(f"{PROMPT} {number}", (0.001, -0.001)[number % 2]) for number in range(50)]
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda request: complete(client, request[1], request[0]), asked))
+    for (prompt, temperature), answer in zip(asked, answers, strict=True):
+        assert answer.startswith(text(expected(engine, temperature, prompt)).rstrip("�"))
+
+
+def test_at_minus_one_the_draws_follow_the_inverted_distribution(engine: Engine, client: openai.OpenAI) -> None:
+    """At T = -1 nearly every token is among the less likely half; at T = +1 nearly none is."""
+    at = [Temperature.of(-1.0)]
+    records = compare(engine, [PROMPT], at, [1, 2, 3], Settings(n_predict=TOKENS))
+    ranks = [record.mean_rank for record in records if isinstance(record, Completion)]
+    assert min(rank for rank in ranks if rank is not None) > engine.model.vocabulary.size / 2
+    assert len({complete(client, -1.0, seed=seed) for seed in range(4)}) > 1
+
+
+@pytest.mark.parametrize("temperature", ["NaN", "Infinity", '"cold"', "[1]", "1e39"])
+def test_a_temperature_that_is_none_is_400_and_the_server_lives_on(
+    server: Server, client: openai.OpenAI, temperature: str
+) -> None:
+    body = f'{{"model": "any", "prompt": "x", "max_tokens": 1, "temperature": {temperature}}}'.encode()
+    request = urllib.request.Request(f"{server.address.url}/completions", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value as answer:
+        assert answer.code == 400
+        assert {"code", "message", "type"} <= json.load(answer)["error"].keys()
+    assert complete(client, -0.001)
+
+
+def test_mirostat_below_zero_is_refused_with_the_reason(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="mirostat"):
+        complete(client, -1.0, mirostat=2)
+
+
+def test_a_client_that_leaves_frees_its_slot(server: Server, client: openai.OpenAI) -> None:
+    stream = client.completions.create(
+        model="any", prompt=PROMPT, temperature=-0.001, max_tokens=400, stream=True, extra_body={"ignore_eos": True}
+    )
+    next(iter(stream))
+    stream.close()
+    deadline = time.monotonic() + 10
+    while any(slot["is_processing"] for slot in slots(server)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def slots(server: Server) -> list[dict[str, object]]:
+    """The server's slots."""
+    with urllib.request.urlopen(server.address.url.removesuffix("v1") + "slots") as answer:
+        result: list[dict[str, object]] = json.load(answer)
+        return result
+
+
+def test_a_server_that_takes_no_sign_is_not_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.prove()
+    monkeypatch.setattr(Server, "_first_token", lambda *_: [7])
+    with pytest.raises(NegtempError, match="--tools"):
+        server.prove()
+
+
+def test_an_address_that_others_reach_needs_a_key() -> None:
+    with pytest.raises(UsageError, match="api-key"):
+        Address("0.0.0.0", 8080)
+    assert Address("0.0.0.0", 8080, "secret").url == "http://0.0.0.0:8080/v1"
+    assert Address("::1", 80).url == "http://[::1]:80/v1"
+
+
+def test_a_port_in_use_is_one_line(server: Server) -> None:
+    done = subprocess.run(
+        [NEGTEMP, "serve", "--port", str(server.address.port)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--port" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    whole = source.bundled().read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    done = subprocess.run(
+        [NEGTEMP, "serve", "--port", "0", "-m", str(broken)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("negtemp: llama-server cannot serve")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_stops_it_and_frees_the_port(server: Server, sent: signal.Signals, status: int) -> None:
+    with subprocess.Popen(
+        [NEGTEMP, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
+        process.send_signal(sent)
+        process.communicate(timeout=30)
+        assert process.returncode == status
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
