@@ -8,9 +8,8 @@ export LC_ALL=C
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$repo/build
-tree=$repo/vendor/llama.cpp
 . "$repo/scripts/upstream.env"
-for part in process source toolchain wheel; do
+for part in process source toolchain wheel tools; do
     . "$repo/scripts/build/$part.sh"
 done
 
@@ -23,9 +22,10 @@ Build the patched llama-cpp-python $UPSTREAM_VERSION and install it. When it is 
   --backend NAME   cpu, cuda, metal, vulkan or hip (default: cpu; macOS: always metal)
   --python PATH    environment to install into (default: .venv/bin/python if it is there, else python3)
   --jobs N         compile N files at a time (default: one for each processor)
+  --tools          also build llama-server, llama-completion and their like, beside the environment's python
   --rebuild        compile again even if nothing changed
   --check          only prove that patches/ apply to the pinned sources and regenerate byte for byte
-  --regenerate     only write patches/ anew from the commits in vendor/llama.cpp
+  --regenerate     only write patches/ anew from the commits in vendor/
   -h, --help       show this text
 
 CMAKE_ARGS, CC, CXX, CFLAGS, CXXFLAGS and LDFLAGS are passed on; a change of them builds anew.
@@ -39,7 +39,7 @@ usage_error() {
 }
 
 parse_options() {
-    backend=cpu python='' jobs='' rebuild=no mode=build
+    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build
     while [ $# -gt 0 ]; do
         case $1 in
             --backend=* | --python=* | --jobs=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
@@ -52,6 +52,7 @@ parse_options() {
                 shift
                 ;;
             --rebuild) rebuild=yes ;;
+            --tools) tools_wanted=yes ;;
             --check) mode=check ;;
             --regenerate) mode=regenerate ;;
             -h | --help) usage && exit 0 ;;
@@ -82,7 +83,12 @@ build_and_install() {
     find_compiler
     compute_digests
     take_lock
-    ensure_tree
+    ensure_trees
+    install_library
+    [ "$tools_wanted" = no ] || build_tools
+}
+
+install_library() {
     if [ "$rebuild" = no ] && prove_installed 2>"$work/proof"; then
         say "up to date: $wheel_version ($backend) in $(environment)"
         return

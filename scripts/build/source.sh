@@ -49,99 +49,130 @@ fetch_archive() {
     mv "$work/download/$(basename "$archive")" "$archive"
 }
 
-# unpack_archive FOLDER: the bindings there, llama.cpp in vendor/llama.cpp below
+# The sources are two trees, each a repository in vendor/ with patches of its own; the digests cover both.
+trees=(llama.cpp llama-cpp-python)
+
+tree_of() { printf '%s\n' "$repo/vendor/$1"; }
+
+patches_of() { if [ "$1" = llama.cpp ]; then printf '%s\n' "$repo/patches"; else printf '%s\n' "$repo/patches/$1"; fi; }
+
+# unpack_archive: both trees into $work/trees
 unpack_archive() {
-    mkdir -p "$1"
-    tar -xzf "$archive" -C "$1" --strip-components=1 2>"$work/tar.log" || die "cannot unpack $archive: $(tail -n 1 "$work/tar.log")"
-    # a submodule pointer to a repository that is not there
-    rm -f "$1/vendor/llama.cpp/.git"
+    mkdir -p "$work/trees" "$work/sources"
+    tar -xzf "$archive" -C "$work/sources" --strip-components=1 2>"$work/tar.log" || die "cannot unpack $archive: $(tail -n 1 "$work/tar.log")"
+    mv "$work/sources/vendor/llama.cpp" "$work/trees/llama.cpp"
+    mv "$work/sources" "$work/trees/llama-cpp-python"
+    # upstream's own repository, and what points into it
+    rm -rf "$work/trees/llama-cpp-python/vendor" "$work"/trees/*/.git
 }
 
 need_patches() {
-    local patch
-    for patch in "$repo"/patches/*.patch; do
-        if [ -f "$patch" ]; then return; fi
+    local name patch
+    for name in "${trees[@]}"; do
+        for patch in "$(patches_of "$name")"/*.patch; do
+            [ -f "$patch" ] || die "no patches in $(patches_of "$name"): restore them, for example with git checkout patches"
+        done
     done
-    die "no patches in $repo/patches: restore them, for example with git checkout patches"
 }
 
-list_patches() { (cd "$repo/patches" && printf '%s\n' *.patch); }
+# names of all patches, those of the bindings with their folder
+list_patches() { (cd "$repo/patches" && printf '%s\n' *.patch llama-cpp-python/*.patch); }
 
 patches_digest() {
     local name
     { echo "$UPSTREAM_SHA256" && list_patches | while IFS= read -r name; do echo "$name $(sha256 "$repo/patches/$name")"; done; } | sha256
 }
 
-# make_tree FOLDER: commit the unpacked sources there as `base` and apply every patch in name order
+# make_tree NAME: commit the unpacked sources in $work/trees as `base` and apply every patch in name order
 make_tree() {
-    local name
-    tree_git "$1" -c init.defaultBranch=patched init -q
-    tree_git "$1" add -A -f
-    tree_git "$1" commit -q -m "base: llama.cpp of $UPSTREAM_NAME $UPSTREAM_VERSION"
-    tree_git "$1" tag base
-    list_patches | while IFS= read -r name; do
-        tree_git "$1" am -q --no-3way "$repo/patches/$name" >"$work/am.log" 2>&1 </dev/null || reject_patch "$1" "$name"
+    local folder=$work/trees/$1 patch
+    tree_git "$folder" -c init.defaultBranch=patched init -q
+    tree_git "$folder" add -A -f
+    tree_git "$folder" commit -q -m "base: $1 of $UPSTREAM_NAME $UPSTREAM_VERSION"
+    tree_git "$folder" tag base
+    for patch in "$(patches_of "$1")"/*.patch; do
+        tree_git "$folder" am -q --no-3way "$patch" >"$work/am.log" 2>&1 </dev/null || reject_patch "$folder" "${patch#"$repo/"}"
     done
+    printf '%s %s\n' "$(patches_digest)" "$(tree_git "$folder" rev-parse HEAD)" >"$folder/.git/negtemp"
 }
 
 reject_patch() {
     tree_git "$1" am --abort >/dev/null 2>&1 || true
     rm -rf "$build/rejected"
     mv "$1" "$build/rejected"
-    die "patches/$2 does not apply to $UPSTREAM_NAME $UPSTREAM_VERSION: $(grep -m1 -E '^error:' "$work/am.log" || tail -n 1 "$work/am.log"); correct it (see patches/README.md; the tree up to there is in $build/rejected)"
+    die "$2 does not apply to $UPSTREAM_NAME $UPSTREAM_VERSION: $(grep -m1 -E '^error:' "$work/am.log" || tail -n 1 "$work/am.log"); correct it (see patches/README.md; the tree up to there is in $build/rejected)"
 }
 
 # export_patches TREE FOLDER: one file for each commit above base
 export_patches() {
+    mkdir -p "$2"
     tree_git "$1" -c diff.algorithm=myers -c diff.renames=true format-patch -q --zero-commit --no-signature --no-numbered --no-stat \
         --full-index -o "$2" base..HEAD
 }
 
-tree_head() { tree_git "$tree" rev-parse HEAD 2>/dev/null; }
-
-record_tree() { printf '%s %s\n' "$(patches_digest)" "$(tree_git "$1" rev-parse HEAD)" >"$1/.git/negtemp"; }
-
-# Leave vendor/llama.cpp as it is if it is what patches/ give; never throw away work that is not in patches/.
-ensure_tree() {
-    if [ -e "$tree" ]; then
-        local made head
-        read -r made head 2>/dev/null <"$tree/.git/negtemp" || die "$tree was not made by this script: move it away and run it again"
-        if [ "$(tree_head)" != "$head" ] || [ -n "$(tree_git "$tree" status --porcelain)" ]; then
-            die "$tree holds changes that are not in patches/: commit them there and run $0 --regenerate, or delete the folder"
-        fi
-        [ "$made" != "$(patches_digest)" ] || return 0
-    fi
+# Leave the trees in vendor/ as they are if they are what patches/ give; never throw away work that is not in patches/.
+ensure_trees() {
+    local name stale=no
+    for name in "${trees[@]}"; do
+        is_current "$name" || stale=yes
+    done
+    [ $stale = yes ] || return 0
     unpack_patched
-    rm -rf "$tree"
-    mv "$work/sources/vendor/llama.cpp" "$tree"
+    for name in "${trees[@]}"; do
+        rm -rf "$(tree_of "$name")"
+        mv "$work/trees/$name" "$(tree_of "$name")"
+    done
+}
+
+# is_current NAME: false where the tree is missing or made from other patches; an error where it holds work of its own
+is_current() {
+    local folder made head
+    folder=$(tree_of "$1")
+    [ -e "$folder" ] || return 1
+    read -r made head 2>/dev/null <"$folder/.git/negtemp" || die "$folder was not made by this script: move it away and run it again"
+    if [ "$(tree_git "$folder" rev-parse HEAD 2>/dev/null)" != "$head" ] || [ -n "$(tree_git "$folder" status --porcelain)" ]; then
+        die "$folder holds changes that are not in patches/: commit them there and run $0 --regenerate, or delete the folder"
+    fi
+    [ "$made" = "$(patches_digest)" ]
 }
 
 unpack_patched() {
+    local name
     fetch_archive
     need_space "$build" 700 "unpack the sources"
-    say "unpacking llama.cpp and applying patches/"
-    unpack_archive "$work/sources"
-    make_tree "$work/sources/vendor/llama.cpp"
-    record_tree "$work/sources/vendor/llama.cpp"
+    say "unpacking the sources and applying patches/"
+    unpack_archive
+    for name in "${trees[@]}"; do make_tree "$name"; done
 }
 
 check_patches() {
+    local name
     unpack_patched
-    mkdir -p "$work/patches" "$work/expected"
-    export_patches "$work/sources/vendor/llama.cpp" "$work/patches"
-    cp "$repo"/patches/*.patch "$work/expected"
-    diff -r "$work/expected" "$work/patches" >"$work/difference" ||
+    for name in "${trees[@]}"; do
+        export_patches "$work/trees/$name" "$work/made/$name"
+        mkdir -p "$work/kept/$name"
+        cp "$(patches_of "$name")"/*.patch "$work/kept/$name"
+    done
+    diff -r "$work/kept" "$work/made" >"$work/difference" ||
         die "patches/ do not regenerate byte for byte: $(head -n 1 "$work/difference" | sed "s|$work/||g"); apply them and run $0 --regenerate"
     say "every patch applies and regenerates byte for byte"
 }
 
 regenerate_patches() {
-    tree_git "$tree" rev-parse -q --verify base >/dev/null 2>&1 || die "$tree is not a patched tree: run $0 first"
-    [ -z "$(tree_git "$tree" status --porcelain)" ] || die "$tree holds uncommitted changes: commit them there first, one intent a commit"
-    mkdir -p "$work/patches"
-    export_patches "$tree" "$work/patches"
-    rm -f "$repo"/patches/*.patch
-    mv "$work"/patches/*.patch "$repo/patches/"
-    record_tree "$tree"
-    say "patches/ written anew from $tree"
+    local name folder
+    for name in "${trees[@]}"; do
+        folder=$(tree_of "$name")
+        tree_git "$folder" rev-parse -q --verify base >/dev/null 2>&1 || die "$folder is not a patched tree: run $0 first"
+        [ -z "$(tree_git "$folder" status --porcelain)" ] || die "$folder holds uncommitted changes: commit them there first, one intent a commit"
+        export_patches "$folder" "$work/made/$name"
+    done
+    for name in "${trees[@]}"; do
+        rm -f "$(patches_of "$name")"/*.patch
+        mv "$work/made/$name"/*.patch "$(patches_of "$name")/"
+    done
+    for name in "${trees[@]}"; do
+        folder=$(tree_of "$name")
+        printf '%s %s\n' "$(patches_digest)" "$(tree_git "$folder" rev-parse HEAD)" >"$folder/.git/negtemp"
+    done
+    say "patches/ written anew from the commits in vendor/"
 }

@@ -4,9 +4,10 @@
 # The bindings around vendor/llama.cpp, with our version and a manifest; without `common`, which they never load.
 prepare_bindings() {
     local bindings=$1
-    unpack_archive "$bindings"
-    rm -rf "$bindings/vendor/llama.cpp"
-    ln -s "$tree" "$bindings/vendor/llama.cpp"
+    cp -R "$(tree_of llama-cpp-python)" "$bindings"
+    rm -rf "$bindings/.git"
+    mkdir "$bindings/vendor"
+    ln -s "$(tree_of llama.cpp)" "$bindings/vendor/llama.cpp"
     replace_once "$bindings/CMakeLists.txt" 'set(LLAMA_BUILD_COMMON ON ' 'set(LLAMA_BUILD_COMMON OFF '
     replace_once "$bindings/llama_cpp/__init__.py" "__version__ = \"$UPSTREAM_VERSION\"" "__version__ = \"$wheel_version\""
     write_manifest "$bindings/llama_cpp/negtemp_build.json"
@@ -36,7 +37,6 @@ with open(path, "w", encoding="utf-8") as file:
 
 build_wheel() {
     local log=$build/build.log count=${jobs:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
-    fetch_archive
     need_space "$build" 1500 "compile"
     prepare_bindings "$work/bindings"
     say "compiling $wheel_version for $backend, $count at a time (log: $log)"

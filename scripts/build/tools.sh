@@ -1,0 +1,72 @@
+# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# llama.cpp's own programs, compiled from the patched tree and put beside the environment's Python; and upstream's tests
+# of what the patches change, in build/tests. Linked statically, so that each runs from wherever it lies.
+
+tools=(llama-completion llama-cli llama-server llama-bench llama-batched-bench llama-quantize)
+upstream_tests=(test-sampling test-backend-sampler)
+
+# no web interface, which the build would download, and no TLS, which needs a library
+tool_flags=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
+    -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_TOOLS=ON
+    -DLLAMA_BUILD_SERVER=ON -DLLAMA_BUILD_TESTS=ON)
+
+# cmake and ninja: those on PATH, or PyPI's in an environment of their own
+find_cmake() {
+    cmake=$(command -v cmake || true) ninja=$(command -v ninja || true)
+    if [ -n "$cmake" ] && [ -n "$ninja" ]; then return; fi
+    local folder=$build/cmake-environment
+    if [ ! -x "$folder/bin/cmake" ] || [ ! -x "$folder/bin/ninja" ]; then
+        say "fetching cmake and ninja"
+        run_logged "$build/cmake.log" "$python" -m venv "$folder" &&
+            run_logged "$build/cmake.log" "$folder/bin/python" -m pip --disable-pip-version-check install cmake ninja ||
+            die "--tools needs cmake and ninja, and pip cannot fetch them: install both (Debian, Ubuntu: apt-get install cmake ninja-build; macOS: brew install cmake ninja); see $build/cmake.log"
+    fi
+    cmake=$folder/bin/cmake ninja=$folder/bin/ninja
+}
+
+build_tools() {
+    local bin stamp_file tool
+    bin=$(dirname "$python")
+    stamp_file=$bin/.negtemp-tools
+    if [ "$rebuild" = no ] && [ "$(cat "$stamp_file" 2>/dev/null)" = "$stamp" ] && tools_are_there "$bin"; then
+        say "up to date: ${tools[*]} in $bin"
+        return
+    fi
+    find_cmake
+    need_space "$build" 1500 "compile the tools"
+    compile_tools
+    rm -f "$stamp_file"
+    mkdir -p "$build/tests"
+    for tool in "${tools[@]}"; do put_executable "$tool" "$bin"; done
+    for tool in "${upstream_tests[@]}"; do put_executable "$tool" "$build/tests"; done
+    printf '%s\n' "$stamp" >"$stamp_file"
+    say "done: ${tools[*]} in $bin"
+}
+
+tools_are_there() {
+    local tool
+    for tool in "${tools[@]}"; do [ -x "$1/$tool" ] || return 1; done
+    for tool in "${upstream_tests[@]}"; do [ -x "$build/tests/$tool" ] || return 1; done
+}
+
+compile_tools() {
+    local log=$build/tools.log folder=$build/cmake-tools count=${jobs:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
+    local -a flag_list
+    read -r -a flag_list <<<"$flags"
+    [ "$rebuild" = no ] || rm -rf "$folder"
+    say "compiling ${tools[*]} for $backend, $count at a time (log: $log)"
+    if ! run_logged "$log" "$cmake" -S "$(tree_of llama.cpp)" -B "$folder" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" \
+        "${tool_flags[@]}" "${flag_list[@]}" ||
+        ! run_logged "$log" "$cmake" --build "$folder" --parallel "$count" --target "${tools[@]}" "${upstream_tests[@]}"; then
+        log_says_no_space "$log" && die "no disk space left while compiling: free some and run it again; see $log"
+        grep -q 'Killed signal' "$log" && die "the compiler was killed, most likely for lack of memory: run it again with --jobs 1; see $log"
+        tail -n 20 "$log" >&2
+        die "compiling the tools failed: the last lines of the log are above, all of it is in $log"
+    fi
+}
+
+# put_executable NAME FOLDER: in one step, so that a running server keeps its own file
+put_executable() {
+    cp "$build/cmake-tools/bin/$1" "$2/.$1.new"
+    mv -f "$2/.$1.new" "$2/$1"
+}
