@@ -17,9 +17,10 @@ find_cmake() {
     local folder=$build/cmake-environment
     if [ ! -x "$folder/bin/cmake" ] || [ ! -x "$folder/bin/ninja" ]; then
         say "fetching cmake and ninja"
-        run_logged "$build/cmake.log" "$python" -m venv "$folder" &&
-            run_logged "$build/cmake.log" "$folder/bin/python" -m pip --disable-pip-version-check install cmake ninja ||
+        if ! run_logged "$build/cmake.log" "$python" -m venv "$folder" ||
+            ! run_logged "$build/cmake.log" "$folder/bin/python" -m pip --disable-pip-version-check install cmake ninja; then
             die "--tools needs cmake and ninja, and pip cannot fetch them: install both (Debian, Ubuntu: apt-get install cmake ninja-build; macOS: brew install cmake ninja); see $build/cmake.log"
+        fi
     fi
     cmake=$folder/bin/cmake ninja=$folder/bin/ninja
 }
