@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Prove a GPU build on the machine it runs on: build, doctor, the sampler's tests, and the paths at T = +0.001 and -0.001
+# on the GPU beside those on the CPU, of the bundled model and of a random 1B shape, device sampling off and on.
+# Two paths agree up to the first step whose `gap` is below 0.05 nats: there the choice hangs on rounding.
+# usage: scripts/check_gpu.sh [BACKEND]    default: cuda
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+backend=${1:-cuda}
+bin=.venv/bin
+work=build/gpu
+mkdir -p "$work"
+
+[ -x "$bin/python" ] || python3 -m venv .venv
+scripts/build_llama.sh --backend "$backend" --tools
+"$bin/python" -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
+"$bin/negtemp" doctor
+"$bin/python" -m pytest -q tests/test_sampler.py tests/test_library.py
+# shellcheck disable=SC2043  # one more program may join
+for program in test-backend-sampler; do "build/tests/$program" --model negtemp/data/tiny.gguf >"$work/$program.log" 2>&1; done
+[ -f "$work/random-1b.gguf" ] || "$bin/python" benchmarks/random_llama.py --output "$work/random-1b.gguf"
+"$bin/python" scripts/compare_paths.py negtemp/data/tiny.gguf "$work/random-1b.gguf"
