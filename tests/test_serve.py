@@ -31,7 +31,7 @@ NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
 PROMPT = "Temperature is a concept"
 TOKENS = 12
 # the server decodes several requests in one batch, which moves the last bits; below this gap a token may differ
-CLOSE_NATS = 0.05
+CLOSE_NATS = 0.01
 
 
 @pytest.fixture(scope="module")
