@@ -21,7 +21,7 @@ from tiny_model.corpus import Corpus, read_corpus
 from tiny_model.export import read_network, write_gguf
 from tiny_model.measurement import PROMPTS, measure, path
 from tiny_model.network import Network, Shape
-from tiny_model.training import Recipe, Tokens, count_tokens, held_out_batch, train
+from tiny_model.training import Recipe, Tokens, count_tokens, held_out_batch, train, without_rare_tokens
 from tiny_model.vocabulary import foreign_lines, train_tokenizer
 
 COUNTED = (
@@ -76,6 +76,7 @@ def main() -> None:
     shape, recipe = Shape(), Recipe(steps=arguments.steps, seed=arguments.seed)
     corpus = read_corpus(arguments.documentation, OWN_TEXT, arguments.documentation_name)
     tokenizer = make_tokenizer(corpus)
+    corpus = without_rare_tokens(corpus, tokenizer, recipe.rare)
     counts = count_tokens(corpus, tokenizer, shape.vocab)
     network = Network(shape)
     seconds = train(network, corpus, tokenizer, recipe)

@@ -61,9 +61,7 @@ def test_a_missing_library_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> 
         library.load()
 
 
-def test_the_log_is_silent_and_remembered(
-    compiled: Library, tmp_path: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_is_silent_and_remembered(compiled: Library, tmp_path: Any, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.gguf"
     path.write_bytes(b"GGUF" + bytes(100))
     compiled.log.clear()

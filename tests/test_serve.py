@@ -56,16 +56,21 @@ def client(server: Server) -> Iterator[openai.OpenAI]:
 
 
 def expected(engine: Engine, temperature: float, prompt: str = PROMPT, tokens: int = TOKENS) -> list[Step]:
-    """The steps of `negtemp run`, up to the first whose choice hangs on rounding."""
+    """The steps of `negtemp run`, up to the first whose choice hangs on rounding or that a server does not show."""
     at = Temperature.of(temperature)
     records = generate(engine, [prompt], at, 1, Settings(n_predict=tokens, ignore_eos=True))
     steps = [record for record in records if isinstance(record, Step)]
-    return list(itertools.takewhile(lambda step: step.gap > CLOSE_NATS, steps))
+    control = engine.model.vocabulary.in_categories(["control"])
+    return list(itertools.takewhile(lambda step: step.gap > CLOSE_NATS and step.token_id not in control, steps))
 
 
 def text(steps: list[Step]) -> str:
-    """Their text, as the server decodes it."""
-    return b"".join(step.raw for step in steps).decode("utf-8", "replace")
+    """Their text, as far as it is valid UTF-8: what a server makes of other bytes is its own affair."""
+    data = b"".join(step.raw for step in steps)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        return data[: error.start].decode()
 
 
 def complete(client: openai.OpenAI, temperature: float, prompt: str = PROMPT, **options: object) -> str:
@@ -84,11 +89,12 @@ def test_a_completion_is_what_run_gives(engine: Engine, client: openai.OpenAI, t
     assert complete(client, temperature).startswith(path)
 
 
-def test_a_streamed_completion_is_the_same_text(client: openai.OpenAI) -> None:
+def test_a_streamed_completion_is_what_run_gives(engine: Engine, client: openai.OpenAI) -> None:
     stream = client.completions.create(
         model="any", prompt=PROMPT, temperature=-0.001, max_tokens=TOKENS, stream=True, extra_body={"ignore_eos": True}
     )
-    assert "".join(chunk.choices[0].text for chunk in stream if chunk.choices) == complete(client, -0.001)
+    streamed = "".join(chunk.choices[0].text for chunk in stream if chunk.choices)
+    assert streamed.startswith(text(expected(engine, -0.001)))
 
 
 def chat(client: openai.OpenAI, temperature: float, stream: bool) -> str:
@@ -134,7 +140,7 @@ def test_fifty_requests_of_mixed_signs_each_answer_as_alone(engine: Engine, clie
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda request: complete(client, request[1], request[0]), asked))
     for (prompt, temperature), answer in zip(asked, answers, strict=True):
-        assert answer.startswith(text(expected(engine, temperature, prompt)).rstrip("�"))
+        assert answer.startswith(text(expected(engine, temperature, prompt)))
 
 
 def test_at_minus_one_the_draws_follow_the_inverted_distribution(engine: Engine, client: openai.OpenAI) -> None:

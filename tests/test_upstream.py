@@ -25,7 +25,7 @@ def test_upstreams_sampler_tests_pass() -> None:
 
 
 def test_upstreams_device_sampler_tests_pass(tmp_path: Path) -> None:
-    """On the CPU backend, with sampler graphs attached; the test itself names token 3834, so there must be that many."""
+    """On the CPU backend, with sampler graphs attached. The test names token 3834, so there must be that many."""
     vocabulary = spm_vocabulary([b"w%d" % number for number in range(4000)])
     model = write_llama(tmp_path / "random.gguf", vocabulary, context=512, scale=0.1)
     done = subprocess.run(

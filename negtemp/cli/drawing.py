@@ -1,7 +1,7 @@
 """The loops that draw records as they come: a stream for `run`, tables for `compare`; `views` says how each looks."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.records import Completion, Header, Record, Step
@@ -23,10 +23,11 @@ def stream(records: Iterable[Record], header: Header, prompts: Sequence[str], at
     """Draw the prompt dim, the tokens as they come, then the figures; end the line even when interrupted."""
     out, err = console.stdout(), console.stderr()
     vocab = header.model["vocabulary"]
-    err.print(console.title(header, f"{console.temperature(at)} · seed {seed}"), style="dim")
+    title = console.title(header, f"{console.temperature(at)} · seed {seed}")
     text, waiting = console.Stream(vocab), iter(prompts)
     try:
-        for record in records:
+        # the first record proves that the request is sound: a refused one is one line, without a title above it
+        for record in _titled(records, lambda: err.print(title, style="dim")):
             if isinstance(record, Completion):
                 console.plain(out, text.end())
                 out.print()
@@ -39,6 +40,16 @@ def stream(records: Iterable[Record], header: Header, prompts: Sequence[str], at
         out.print()
         err.print("interrupted; what is above is all there is", style="dim")
         raise
+
+
+def _titled(records: Iterable[Record], show: Callable[[], None]) -> Iterator[Record]:
+    """The records, with `show` called before the first."""
+    iterator = iter(records)
+    first = next(iterator, None)
+    if first is not None:
+        show()
+        yield first
+        yield from iterator
 
 
 def table(records: Iterable[Record], header: Header, columns: int) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.model.filters import check_seed
 from negtemp.printable import printable
 from negtemp.theory.temperature import Temperature
 
@@ -150,8 +151,8 @@ def seeds(text: str | None, single: int) -> list[int]:
 
 
 def seed(value: int) -> int:
-    """A seed as given, or one drawn at random for -1; the records carry what was drawn."""
-    return secrets.randbelow(2**31) if value == -1 else value
+    """A seed as given, or one drawn at random for -1; the records carry what was drawn. Raises UsageError."""
+    return secrets.randbelow(2**31) if value == -1 else check_seed(value)
 
 
 def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None) -> list[str]:

@@ -31,7 +31,8 @@ class Settings:
     min_p: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a category that does not exist or a count below 1."""
+        """Raises UsageError for a category that does not exist or a value out of range."""
+        Filters((), self.repeat_penalty, self.top_k, self.top_p, self.min_p)
         unknown = sorted(set(self.mask) - set(CATEGORIES))
         if unknown:
             raise UsageError(f"--mask knows no category {unknown[0]!r}; it knows {', '.join(CATEGORIES)}")

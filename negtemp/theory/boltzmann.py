@@ -126,4 +126,8 @@ def observe(logits: ArrayLike, token_id: int) -> tuple[float, int, float]:
     reachable = distance if math.isfinite(distance.min()) else np.where(weight > 0, distance, 0.0)
     mean_distance = float(weight @ reachable) / total
     # logits, not distances, tell ranks: distances round
-    return float(distance[token_id]) - log_total, int(np.count_nonzero(z > z[token_id])), log_total - mean_distance
+    return (
+        float(distance[token_id]) - log_total,
+        int(np.count_nonzero(z > z[token_id])),
+        float(log_total - mean_distance),
+    )

@@ -11,7 +11,7 @@ from sentencepiece import SentencePieceProcessor
 from .corpus import Corpus
 from .measurement import Figures, Path
 from .network import DROPOUT, Shape
-from .training import Recipe
+from .training import UNEMBEDDING_EPSILON, Recipe
 from .vocabulary import LANGUAGES
 
 PAGE = """\
@@ -47,9 +47,11 @@ The weights and our own text: MIT. Python's documentation: PSF licence, version 
 
 LLaMA as llama.cpp computes it: width {dim}, {layers} layers, {heads} heads, feed-forward {hidden},
 context {context}, separate embedding and unembedding. SentencePiece BPE with byte fallback.
-{steps:,} steps of {batch} x {length} tokens; AdamW, peak learning rate {learning_rate}
+Paragraphs that hold a token seen at most {rare} times are left out, so that a token is well learned
+or never seen. {steps:,} steps of {batch} x {length} tokens; AdamW, peak learning rate {learning_rate}
 ({embedding_boost:.0f} times that for the embedding), {warm_up} steps of warm-up, cosine, weight
-decay {weight_decay}, dropout {dropout}, products in bfloat16, seed {seed}.
+decay {weight_decay} ({unembedding_decay} for the unembedding, with an epsilon of {epsilon}), dropout
+{dropout}, products in bfloat16, seed {seed}.
 {seconds:.0f} s on {machine}, {threads} threads.
 
 Python {python}, torch {torch}, sentencepiece {sentencepiece}, gguf {gguf}, babel {babel}.
@@ -141,6 +143,7 @@ def card(
         own_paragraphs=len(corpus.own),
         fingerprint=fingerprint(corpus),
         dropout=DROPOUT,
+        epsilon=UNEMBEDDING_EPSILON,
         read=recipe.steps * recipe.batch * recipe.length,
         never_seen_share=figures.never_seen / shape.vocab,
         along_paths=figures.never_seen_along_paths,

@@ -25,10 +25,10 @@ class Shape:
     """Sizes of the network. `dim` and `hidden` are multiples of 32, the block of Q8_0."""
 
     vocab: int = 2048
-    dim: int = 192
+    dim: int = 160
     layers: int = 4
-    heads: int = 6
-    hidden: int = 512
+    heads: int = 5
+    hidden: int = 416
     context: int = 512
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5

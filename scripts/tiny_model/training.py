@@ -7,8 +7,9 @@ stay in float32.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -23,21 +24,25 @@ from .network import Network
 
 Tokens = NDArray[np.int64]
 
+UNEMBEDDING_EPSILON = 1e-15
+
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything about training that is not the text and not the shape."""
 
-    steps: int = 4300
+    steps: int = 3000
     batch: int = 4
     length: int = 512
     learning_rate: float = 3e-3
     embedding_boost: float = 5.0
     warm_up: int = 100
     weight_decay: float = 0.1
+    unembedding_decay: float = 0.5
     clip: float = 1.0
     own_repeats: int = 8
     own_paragraphs_a_document: int = 5
+    rare: int = 20
     seed: int = 1
 
 
@@ -95,6 +100,25 @@ def count_tokens(corpus: Corpus, tokenizer: SentencePieceProcessor, vocab: int) 
     return np.asarray(counts, dtype=np.int64)
 
 
+def without_rare_tokens(corpus: Corpus, tokenizer: SentencePieceProcessor, rare: int) -> Corpus:
+    """The corpus less the training paragraphs that hold a token which occurs at most `rare` times there.
+
+    A token is then either well learned or never seen. Taking paragraphs out makes other tokens rare, so this is
+    repeated until nothing changes; the tokens of our own text stay.
+    """
+    kept = {text: frozenset(tokenizer.encode(text)) for document in corpus.training for text in document.paragraphs}
+    own = {token for text in corpus.own for token in tokenizer.encode(text)}
+    while True:
+        counts = Counter(token for text in kept for token in tokenizer.encode(text))
+        scarce = {token for token, count in counts.items() if count <= rare} - own
+        left = {text: tokens for text, tokens in kept.items() if not tokens & scarce}
+        if len(left) == len(kept):
+            break
+        kept = left
+    documents = (Document(d.name, tuple(t for t in d.paragraphs if t in kept)) for d in corpus.training)
+    return replace(corpus, training=tuple(d for d in documents if d.paragraphs))
+
+
 def learning_rate(step: int, recipe: Recipe) -> float:
     """A linear warm-up to the peak, then half a cosine to a fiftieth of it."""
     if step < recipe.warm_up:
@@ -107,15 +131,18 @@ def make_optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW. Matrices decay, norms do not; the embedding learns faster but decays at the same pace.
 
     An embedding that is never read only decays: the faster the others grow, the nearer to the
-    centre it is left.
+    centre it is left. An unembedding that is never right is pushed down by gradients as small as its
+    probability; the epsilon must be smaller still, or the push ends at p = 1e-8.
     """
     boost = recipe.embedding_boost
     embedding = network.embedding.weight
-    matrices = [p for p in network.parameters() if p.ndim > 1 and p is not embedding]
+    unembedding = network.unembedding.weight
+    matrices = [p for p in network.parameters() if p.ndim > 1 and p is not embedding and p is not unembedding]
     norms = [p for p in network.parameters() if p.ndim == 1]
     groups = [
         {"params": matrices, "boost": 1.0, "weight_decay": recipe.weight_decay},
         {"params": norms, "boost": 1.0, "weight_decay": 0.0},
+        {"params": [unembedding], "boost": 1.0, "weight_decay": recipe.unembedding_decay, "eps": UNEMBEDDING_EPSILON},
         {"params": [embedding], "boost": boost, "weight_decay": recipe.weight_decay / boost},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95))
