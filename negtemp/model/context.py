@@ -25,13 +25,20 @@ _CELLS_GRAIN = 256
 
 
 def default_threads() -> int:
-    """Physical cores that this process may use: a second thread on one core only slows llama.cpp down."""
+    """Physical cores that this process may use, at most OMP_NUM_THREADS of them where that is set.
+
+    A second thread on one core only slows llama.cpp down.
+    """
+    wished = os.environ.get("OMP_NUM_THREADS", "")
+    return min(_cores(), int(wished)) if wished.isdecimal() and int(wished) else _cores()
+
+
+def _cores() -> int:
     try:
         allowed = os.sched_getaffinity(0)
     except AttributeError:  # no such call on macOS
         return os.cpu_count() or 1
-    cores = {_siblings(cpu) for cpu in allowed}
-    return max(1, len(cores))
+    return max(1, len({_siblings(cpu) for cpu in allowed}))
 
 
 def _siblings(cpu: int) -> str:

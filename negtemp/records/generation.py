@@ -1,30 +1,25 @@
-"""What experiments yield and files hold: frozen records, one JSON line each.
+"""The records of a generation.
 
     Header        once, first: what ran, on which model, by which engine, with which settings
     Step          one emitted token and what the model thought of it
     Completion    one finished sequence
 
-JSON Lines are UTF-8 without NaN or Infinity: an impossible log-probability is null, an infinite temperature or beta
-is the string "inf" or "-inf". `bytes` (hexadecimal) is the truth about a token; `piece` and `text` are the safe views
-that `printable` makes. Reading a line back gives an equal record. It leaves out files and folders: `cli` writes.
+`bytes` (hexadecimal) is the truth about a token; `piece` and `text` are the safe views that `printable` makes.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
-from negtemp.printable import is_hostile, printable
+from negtemp.printable import printable
+from negtemp.records.lines import SCHEMA, Json, finite, log, number, record
 from negtemp.theory.temperature import Temperature
 
-SCHEMA = 1
-
 Stop = Literal["length", "eog", "context"]
-Json = dict[str, Any]
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Header:
     """The first line of every stream of records: enough to run it again."""
@@ -50,6 +45,7 @@ class Header:
         return cls(line["negtemp"], line["command"], line["model"], line["engine"], line["settings"])
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Step:
     """One emitted token. logprob, rank and entropy are of the model's own distribution at T = 1, without any filter.
@@ -81,18 +77,19 @@ class Step:
     def to_dict(self) -> Json:
         return {
             "kind": self.kind, "sequence": self.sequence, "position": self.position, "token_id": self.token_id,
-            "piece": self.piece, "bytes": self.raw.hex(), "logprob": _finite(self.logprob), "rank": self.rank,
-            "entropy": self.entropy, "gap": self.gap, "sampled_logprob": _finite(self.sampled_logprob),
+            "piece": self.piece, "bytes": self.raw.hex(), "logprob": finite(self.logprob), "rank": self.rank,
+            "entropy": self.entropy, "gap": self.gap, "sampled_logprob": finite(self.sampled_logprob),
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, line: Json) -> "Step":
         return cls(
             line["sequence"], line["position"], line["token_id"], bytes.fromhex(line["bytes"]),
-            _log(line["logprob"]), line["rank"], line["entropy"], line["gap"], _log(line["sampled_logprob"]),
+            log(line["logprob"]), line["rank"], line["entropy"], line["gap"], log(line["sampled_logprob"]),
         )  # fmt: skip
 
 
+@record
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One finished sequence. The means are over its tokens and None where it has none.
@@ -122,7 +119,7 @@ class Completion:
             "prompt_token_ids": list(self.prompt_token_ids), "temperature": number(self.temperature.temperature),
             "beta": number(self.temperature.beta), "seed": self.seed, "token_ids": list(self.token_ids),
             "text": self.text, "stop": self.stop, "tokens_per_second": self.tokens_per_second,
-            "mean_logprob": _finite(self.mean_logprob), "mean_rank": self.mean_rank, "distinct": self.distinct,
+            "mean_logprob": finite(self.mean_logprob), "mean_rank": self.mean_rank, "distinct": self.distinct,
         }  # fmt: skip
 
     @classmethod
@@ -133,39 +130,3 @@ class Completion:
             line["text"], line["stop"], line["tokens_per_second"], line["mean_logprob"], line["mean_rank"],
             line["distinct"],
         )  # fmt: skip
-
-
-Record = Header | Step | Completion
-_KINDS: dict[str, type[Header] | type[Step] | type[Completion]] = {
-    record.kind: record for record in (Header, Step, Completion)
-}
-
-
-def to_line(record: Record) -> str:
-    """One line of JSON without its newline; hostile characters, as of a prompt, stand in it as JSON's own escapes."""
-    line = json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False)
-    if line.isascii() and line.isprintable():
-        return line
-    return "".join(json.dumps(c)[1:-1] if is_hostile(c) else c for c in line)
-
-
-def from_line(line: str) -> Record:
-    """The record of one line. Raises RecordError naming what is wrong with it."""
-    try:
-        fields = json.loads(line)
-        return _KINDS[fields["kind"]].from_dict(fields)
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"not a negtemp record ({type(error).__name__}: {error}): {line[:60]!r}") from error
-
-
-def number(value: float) -> float | str:
-    """A temperature or beta as JSON holds it: infinities as "inf" and "-inf"."""
-    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _log(value: float | None) -> float:
-    return -math.inf if value is None else value

@@ -1,0 +1,24 @@
+"""What experiments yield and files hold: frozen records, one JSON line each, a file for each subject.
+
+lines         what a record is, to a line and back
+generation    Header (once, first), Step (one token), Completion (one finished sequence)
+"""
+
+from negtemp.records.generation import Completion, Header, Step, Stop
+from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
+
+__all__ = [
+    "SCHEMA",
+    "Completion",
+    "Header",
+    "Json",
+    "Record",
+    "Step",
+    "Stop",
+    "finite",
+    "from_line",
+    "log",
+    "number",
+    "record",
+    "to_line",
+]
