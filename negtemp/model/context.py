@@ -65,7 +65,8 @@ class Context:
                 "lower --ctx-size or --n-predict"
             )
         self._memory = self._api.llama_get_memory(self._handle)
-        self._batch = self._api.llama_batch_init(max(PROMPT_PIECE, sequences), 0, 1)
+        self.capacity = max(PROMPT_PIECE, sequences)
+        self._batch = self._api.llama_batch_init(self.capacity, 0, 1)
 
     def _params(self, sequences: int, cells: int, threads: int | None) -> Any:
         limit = self._api.llama_max_parallel_sequences()
@@ -103,6 +104,16 @@ class Context:
         self._decode(len(tokens))
         return map(self._row, range(len(tokens)))
 
+    def batch(self, entries: Sequence[tuple[int, int, int, bool]]) -> Iterator[Logits]:
+        """Decode (token id, position, sequence, wanted) of any sequences; a row `[vocab]` for each wanted, in order.
+
+        At most `capacity` entries, `sequences` of them wanted.
+        """
+        for index, (token_id, position, sequence, wanted) in enumerate(entries):
+            self._place(index, token_id, position, sequence, wanted)
+        self._decode(len(entries))
+        return map(self._row, [index for index, entry in enumerate(entries) if entry[3]])
+
     def _place(self, index: int, token_id: int, position: int, sequence: int, output: bool) -> None:
         batch = self._batch
         batch.token[index], batch.pos[index] = token_id, position
@@ -131,9 +142,11 @@ class Context:
         """Let `target` see everything decoded on `source` so far; no data moves."""
         self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
-    def drop(self, sequence: int) -> None:
-        """Free the cells that only this sequence holds."""
-        self._api.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+    def drop(self, sequence: int, start: int = -1) -> bool:
+        """Free the cells that only this sequence holds, from position `start` on; False where the model's memory
+        cannot be cut there (a recurrent state).
+        """
+        return bool(self._api.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
     def close(self) -> None:
         if self._handle:
