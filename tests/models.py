@@ -22,13 +22,13 @@ def spm_vocabulary(pieces: Sequence[bytes]) -> list[Token]:
 
 def write_llama(
     path: Path, vocabulary: Sequence[Token], *, seed: int = 0, width: int = 32, layers: int = 2, context: int = 256,
-    scale: float = 1.0,
+    scale: float = 1.0, tokenizer: str = "llama", merges: Sequence[str] = (),
 ) -> Path:  # fmt: skip
-    """A LLaMA with random F32 weights, untied. `scale` widens the logits."""
+    """A LLaMA with random F32 weights, untied. `scale` widens the logits; `merges` make it byte-level BPE."""
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
     _hyperparameters(writer, width, layers, context, len(vocabulary))
-    _tokenizer(writer, vocabulary)
+    _tokenizer(writer, vocabulary, tokenizer, merges)
 
     def matrix(name: str, rows: int, columns: int, deviation: float) -> None:
         writer.add_tensor(name, rng.normal(0, deviation, (rows, columns)).astype(np.float32))
@@ -62,11 +62,14 @@ def _hyperparameters(writer: gguf.GGUFWriter, width: int, layers: int, context: 
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
 
-def _tokenizer(writer: gguf.GGUFWriter, vocabulary: Sequence[Token]) -> None:
-    writer.add_tokenizer_model("llama")
+def _tokenizer(writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str, merges: Sequence[str]) -> None:
+    writer.add_tokenizer_model("gpt2" if merges else model)
     writer.add_token_list([piece for piece, _ in vocabulary])
     writer.add_token_scores([-float(index) for index in range(len(vocabulary))])
     writer.add_token_types([kind for _, kind in vocabulary])
+    if merges:
+        writer.add_tokenizer_pre("gpt-2")
+        writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)

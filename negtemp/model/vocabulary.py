@@ -63,14 +63,23 @@ class Vocabulary:
             raise PromptError(
                 f"the prompt is not valid UTF-8 (at character {error.start}); encode it as UTF-8"
             ) from None
-        return self._tokenize(data, len(data) + 2)
+        return self._tokenize(data, len(data) + 2, True)
 
-    def _tokenize(self, data: bytes, room: int) -> list[int]:
+    def encode(self, data: bytes) -> list[int]:
+        """Token ids of nothing but these bytes: no BOS or EOS is added, and `<s>` is three characters of text."""
+        return self._tokenize(data, len(data) + 2, False)
+
+    def _tokenize(self, data: bytes, room: int, special: bool) -> list[int]:
         buffer = (self._api.llama_token * room)()
-        count = self._api.llama_tokenize(self._handle, data, len(data), buffer, room, True, True)
+        count = self._api.llama_tokenize(self._handle, data, len(data), buffer, room, special, special)
         if count == -(2**31):
             raise PromptError(f"a prompt of {len(data)} bytes is too long to tokenize; shorten it")
-        return list(buffer[:count]) if count >= 0 else self._tokenize(data, -count)
+        return list(buffer[:count]) if count >= 0 else self._tokenize(data, -count, special)
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether the file holds a tokenizer at all; llama.cpp aborts when asked to tokenize without one."""
+        return bool(self._api.llama_vocab_type(self._handle) != self._api.LLAMA_VOCAB_TYPE_NONE)
 
     def category(self, token_id: int) -> Category:
         """What kind of token the file says this is. Raises ModelError for an id out of range."""
