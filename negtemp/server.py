@@ -116,7 +116,8 @@ class Server:
             shown = printable(line.strip().encode("utf-8", "surrogateescape"), keep=" ")
             self._last_lines.append(shown)
             if log is not None:
-                print(shown, file=log, flush=True)
+                log.write(f"{shown}\n")
+                log.flush()
 
     def wait_until_ready(self) -> None:
         """Returns when the model is loaded. Raises ModelError, with the server's reason, where it ends instead."""

@@ -119,8 +119,22 @@ ensure_trees() {
     [ $stale = yes ] || return 0
     unpack_patched
     for name in "${trees[@]}"; do
+        keep_times "$(tree_of "$name")" "$work/trees/$name"
         rm -rf "$(tree_of "$name")"
         mv "$work/trees/$name" "$(tree_of "$name")"
+    done
+}
+
+# keep_times OLD NEW: ninja compiles what is newer than its object. So a patched file that did not change keeps its time,
+# and one that did, or is no longer patched and would be as old as the archive, gets the present.
+keep_times() {
+    local file
+    if [ "$(tree_git "$1" rev-parse -q --verify base 2>/dev/null)" != "$(tree_git "$2" rev-parse base)" ]; then
+        rm -rf "$build/cmake-tools"
+        return
+    fi
+    { tree_git "$1" diff --name-only base HEAD && tree_git "$2" diff --name-only base HEAD; } | sort -u | while IFS= read -r file; do
+        if cmp -s "$1/$file" "$2/$file"; then touch -r "$1/$file" "$2/$file"; else touch -c "$2/$file"; fi
     done
 }
 
