@@ -63,18 +63,33 @@ class Vocabulary:
             raise PromptError(
                 f"the prompt is not valid UTF-8 (at character {error.start}); encode it as UTF-8"
             ) from None
-        return self._tokenize(data, len(data) + 2, True)
+        return self._tokenize(data, len(data) + 2, True, True)
 
-    def encode(self, data: bytes) -> list[int]:
-        """Token ids of nothing but these bytes: no BOS or EOS is added, and `<s>` is three characters of text."""
-        return self._tokenize(data, len(data) + 2, False)
+    def encode(self, data: bytes, special: bool = False) -> list[int]:
+        """Token ids of nothing but these bytes: no BOS or EOS is added, and `<s>` is three characters of text, unless
+        `special` reads it as a control token.
+        """
+        return self._tokenize(data, len(data) + 2, False, special)
 
-    def _tokenize(self, data: bytes, room: int, special: bool) -> list[int]:
+    def _tokenize(self, data: bytes, room: int, add: bool, special: bool) -> list[int]:
         buffer = (self._api.llama_token * room)()
-        count = self._api.llama_tokenize(self._handle, data, len(data), buffer, room, special, special)
+        count = self._api.llama_tokenize(self._handle, data, len(data), buffer, room, add, special)
         if count == -(2**31):
             raise PromptError(f"a prompt of {len(data)} bytes is too long to tokenize; shorten it")
-        return list(buffer[:count]) if count >= 0 else self._tokenize(data, -count, special)
+        return list(buffer[:count]) if count >= 0 else self._tokenize(data, -count, add, special)
+
+    @property
+    def beginning(self) -> list[int]:
+        """What the model puts before every prompt: BOS, or nothing."""
+        if not self._api.llama_vocab_get_add_bos(self._handle):
+            return []
+        bos = int(self._api.llama_vocab_bos(self._handle))
+        return [bos] if bos >= 0 else []
+
+    def name(self, token_id: int) -> bytes:
+        """The token as the file writes it: `▁` or `Ġ` for a space, `<0x0A>` for a byte. Raises ModelError."""
+        self._require(token_id)
+        return bytes(self._api.llama_vocab_get_text(self._handle, token_id) or b"")
 
     @property
     def has_tokenizer(self) -> bool:
