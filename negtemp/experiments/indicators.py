@@ -1,0 +1,112 @@
+"""Every indicator of one model, from its file and from what it computes: one score a token, higher = more suspect.
+
+Tokens known to be unused are found, not listed: rows beyond the vocabulary, tokens typed or named unused, bytes that
+no UTF-8 text holds (F5 to FF, C0, C1), and, where these are fewer than three, tokens that no text leads to. Where a
+model has none of them, the tokens of the lowest mean logit stand in. It leaves out candidates and verification.
+
+Sources: theory/indicators.py and theory/thermal.py.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.experiments import contexts
+from negtemp.model.engine import Engine
+from negtemp.model.roundtrip import UNREACHABLE, FieldCategory
+from negtemp.model.weights import Rows, Tensor, Weights
+from negtemp.theory import indicators as formulas
+from negtemp.theory.thermal import ThermalSums
+
+Array = NDArray[np.float64]
+Item = TypeVar("Item")
+Watch = Callable[[Iterable[Item]], Iterable[Item]]
+
+_FEWEST_REFERENCES = 3
+_STAND_INS = 16
+_SAMPLE_VALUES = 1 << 25
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Rows of the unembedding that stand for unused tokens, and where they were found."""
+
+    rows: tuple[int, ...]
+    source: str
+
+
+def measure(
+    engine: Engine, weights: Weights, categories: Sequence[FieldCategory], *, seed: int = 1,
+    watch: Watch[NDArray[np.float32]] = iter,
+) -> dict[str, Array]:  # fmt: skip
+    """Indicators by name, `[vocab]` each, NaN where a token has none; higher is more suspect.
+
+    `watch` passes the blocks of contexts on, so that a caller can show how far along it is. Raises ModelError and
+    DecodeError.
+    """
+    sums = ThermalSums(engine.model.vocabulary.size)
+    for logits in watch(contexts.stream(engine, seed=seed)):
+        sums.add(logits)
+    thermal = sums.indicators()
+    reference = references(weights, categories, thermal["mean_logit"])
+    return from_weights(weights, reference, len(categories), engine.threads) | thermal
+
+
+def references(weights: Weights, categories: Sequence[FieldCategory], mean_logit: Array) -> Reference:
+    """Rows of tokens known to be unused, with the words for where they come from."""
+    padding = range(len(categories), weights.unembedding.rows)
+    known = [i for i, category in enumerate(categories) if category in ("unused", "byte-invalid")]
+    if len(padding) + len(known) >= _FEWEST_REFERENCES:
+        return Reference((*known, *padding), "unused tokens, padding and bytes outside UTF-8")
+    unreachable = [i for i, category in enumerate(categories) if category in UNREACHABLE]
+    if len(unreachable) + len(known) >= _FEWEST_REFERENCES:
+        return Reference((*known, *unreachable, *padding), "unreachable tokens")
+    order = np.argsort(np.where(np.isnan(mean_logit), -np.inf, -mean_logit), kind="stable")
+    return Reference(tuple(map(int, order[:_STAND_INS])), "the lowest mean logits")
+
+
+def from_weights(weights: Weights, reference: Reference, vocab: int, threads: int | None = None) -> dict[str, Array]:
+    """The indicators that look at weights alone, `[vocab]` each. Raises ModelError."""
+    read, written = weights.embedding, weights.unembedding
+    found = dict(zip(("input_norm", "input_centroid"), _norms_and_distances(read, vocab, threads), strict=True))
+    found["output_centroid"] = _norms_and_distances(written, vocab, threads)[1]
+    direction = formulas.unused_direction(written.take(reference.rows))
+    if direction is None:
+        return found
+    component = formulas.first_component(_sample(written))
+    direction_without = formulas.without(direction[None], component)[0]
+
+    def cosines(_: int, rows: Rows) -> tuple[Array, Array]:
+        stripped = formulas.without(rows, component)
+        return formulas.cosines(rows, direction), formulas.cosines(stripped, direction_without)
+
+    plain, stripped = zip(*written.map(cosines, threads), strict=True)
+    found["unused_cosine"] = np.concatenate(plain)[:vocab]
+    found["unused_cosine_no_pc"] = np.concatenate(stripped)[:vocab]
+    return found
+
+
+def _norms_and_distances(tensor: Tensor, vocab: int, threads: int | None) -> tuple[Array, Array]:
+    """-|row| and -|row - mean row|, `[vocab]` each; the mean leaves out rows that are not finite."""
+
+    def total(_: int, rows: Rows) -> tuple[Array, int]:
+        finite = rows[np.isfinite(rows).all(axis=1)]
+        return finite.sum(axis=0, dtype=np.float64), len(finite)
+
+    sums, counts = zip(*tensor.map(total, threads), strict=True)
+    centroid = np.sum(sums, axis=0) / max(1, sum(counts))
+
+    def measured(_: int, rows: Rows) -> tuple[Array, Array]:
+        return -formulas.norms(rows), -formulas.distances(rows, centroid)
+
+    lengths, distances = zip(*tensor.map(measured, threads), strict=True)
+    return np.concatenate(lengths)[:vocab], np.concatenate(distances)[:vocab]
+
+
+def _sample(tensor: Tensor) -> Rows:
+    """Evenly spread rows, all of them up to 128 MiB: enough to tell the direction of greatest variance."""
+    step = max(1, -(-tensor.rows * tensor.dim // _SAMPLE_VALUES))
+    return tensor.take(range(0, tensor.rows, step))
