@@ -1,6 +1,11 @@
-"""Makes small real GGUF files for tests: a LLaMA of random weights over any vocabulary one cares to give.
+"""Makes small real GGUF files for tests: models of random or given weights over any vocabulary one cares to give.
 
 What it makes is loaded by the compiled library like any user's file. It leaves out training: nothing here has meaning.
+Vocabularies are in `vocabularies`, matrices whose geometry is known in closed form in `planted`, quantised copies in
+`quantised`.
+
+With `mixing=0` the layers add nothing, and a model is a formula: after a token t, with embedding E, unembedding U and
+head bias b, the logits are U h + b, h = e_t / sqrt(mean(e_t²) + 1e-5); a soft-cap c makes them c tanh(U h / c).
 """
 
 from collections.abc import Sequence
@@ -8,44 +13,64 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from numpy.typing import NDArray
+from vocabularies import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED, Token, spm_vocabulary
 
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+__all__ = [
+    "BYTE", "CONTROL", "NORMAL", "UNKNOWN", "UNUSED", "USER_DEFINED", "Token", "close", "spm_vocabulary", "write_llama",
+]  # fmt: skip
 
-Token = tuple[bytes, int]
+Matrix = NDArray[np.float32]
 
-
-def spm_vocabulary(pieces: Sequence[bytes]) -> list[Token]:
-    """Control tokens, the 256 byte tokens and the given pieces, as a SentencePiece vocabulary has them."""
-    special = [(b"<unk>", UNKNOWN), (b"<s>", CONTROL), (b"</s>", CONTROL)]
-    return special + [(b"<0x%02X>" % value, BYTE) for value in range(256)] + [(piece, NORMAL) for piece in pieces]
+EPSILON = 1e-5
 
 
 def write_llama(
     path: Path, vocabulary: Sequence[Token], *, seed: int = 0, width: int = 32, layers: int = 2, context: int = 256,
-    scale: float = 1.0, tokenizer: str = "llama", merges: Sequence[str] = (),
+    scale: float = 1.0, mixing: float = 0.3, tokenizer: str = "llama", merges: Sequence[str] = (),
+    embedding: Matrix | None = None, unembedding: Matrix | None = None, tied: bool = False, bias: Matrix | None = None,
+    softcap: float | None = None, chat_template: str | None = None,
 ) -> Path:  # fmt: skip
-    """A LLaMA with random F32 weights, untied. `scale` widens the logits; `merges` make it byte-level BPE."""
+    """A LLaMA in F32; weights that are not given are random.
+
+    scale       deviation of a random unembedding: it widens the logits
+    mixing      deviation of the layers' weights
+    merges      make the tokenizer byte-level BPE
+    embedding   `[rows, width]`; more rows than tokens stay in the file, but llama.cpp loads only its vocabulary then
+    tied        no unembedding
+    bias        of the head, `[vocab]`: the file is a Qwen2, the same but for that
+    softcap     of the logits: the file is a Gemma2, tied, its embeddings scaled as it goes in
+    """
     rng = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(path, "llama")
+    architecture = "gemma2" if softcap is not None else "qwen2" if bias is not None else "llama"
+    width = width if embedding is None else embedding.shape[1]
+    writer = gguf.GGUFWriter(path, architecture)
     _hyperparameters(writer, width, layers, context, len(vocabulary))
-    _tokenizer(writer, vocabulary, tokenizer, merges)
+    if softcap is not None:
+        _gemma(writer, width, softcap)
+    _tokenizer(writer, vocabulary, tokenizer, merges, chat_template)
 
-    def matrix(name: str, rows: int, columns: int, deviation: float) -> None:
-        writer.add_tensor(name, rng.normal(0, deviation, (rows, columns)).astype(np.float32))
+    def matrix(name: str, rows: int, columns: int, deviation: float, given: Matrix | None = None) -> None:
+        drawn = rng.normal(0, deviation, (rows, columns)) if given is None else given
+        writer.add_tensor(name, np.ascontiguousarray(drawn, np.float32))
 
-    matrix("token_embd.weight", len(vocabulary), width, 1.0)
-    matrix("output.weight", len(vocabulary), width, scale)
+    matrix("token_embd.weight", len(vocabulary), width, 1.0, embedding)
+    if not tied and softcap is None:
+        matrix("output.weight", len(vocabulary), width, scale, unembedding)
+    if bias is not None:
+        writer.add_tensor("output.bias", np.ascontiguousarray(bias, np.float32))
     writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
+    norms = ("attn_norm", "ffn_norm") + (("post_attention_norm", "post_ffw_norm") if softcap is not None else ())
     for layer in range(layers):
-        for norm in ("attn_norm", "ffn_norm"):
+        for norm in norms:
             writer.add_tensor(f"blk.{layer}.{norm}.weight", np.ones(width, np.float32))
         for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            matrix(f"blk.{layer}.{name}.weight", width, width, 0.3)
+            matrix(f"blk.{layer}.{name}.weight", width, width, mixing)
         for name, rows, columns in (
             ("ffn_gate", 2 * width, width), ("ffn_up", 2 * width, width), ("ffn_down", width, 2 * width),
         ):  # fmt: skip
-            matrix(f"blk.{layer}.{name}.weight", rows, columns, 0.3)
-    _close(writer)
+            matrix(f"blk.{layer}.{name}.weight", rows, columns, mixing)
+    close(writer)
     return path
 
 
@@ -58,11 +83,22 @@ def _hyperparameters(writer: gguf.GGUFWriter, width: int, layers: int, context: 
     writer.add_feed_forward_length(2 * width)
     writer.add_head_count(2)
     writer.add_rope_dimension_count(width // 2)
-    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_layer_norm_rms_eps(EPSILON)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
 
-def _tokenizer(writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str, merges: Sequence[str]) -> None:
+def _gemma(writer: gguf.GGUFWriter, width: int, softcap: float) -> None:
+    """What Gemma2 has besides: the soft-cap of its logits, heads of a size of their own, a sliding window."""
+    writer.add_final_logit_softcapping(softcap)
+    writer.add_attn_logit_softcapping(50.0)
+    writer.add_key_length(width // 2)
+    writer.add_value_length(width // 2)
+    writer.add_sliding_window(4096)
+
+
+def _tokenizer(
+    writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str, merges: Sequence[str], template: str | None
+) -> None:
     writer.add_tokenizer_model("gpt2" if merges else model)
     writer.add_token_list([piece for piece, _ in vocabulary])
     writer.add_token_scores([-float(index) for index in range(len(vocabulary))])
@@ -70,13 +106,16 @@ def _tokenizer(writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str,
     if merges:
         writer.add_tokenizer_pre("gpt-2")
         writer.add_token_merges(merges)
+    if template is not None:
+        writer.add_chat_template(template)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
     writer.add_add_bos_token(True)
 
 
-def _close(writer: gguf.GGUFWriter) -> None:
+def close(writer: gguf.GGUFWriter) -> None:
+    """Write the file out."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

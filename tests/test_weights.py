@@ -7,7 +7,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from models import spm_vocabulary, write_llama
+from models import close, spm_vocabulary, write_llama
 from numpy.typing import NDArray
 from quantised import TYPES, WIDTH, quantise, quantised_copy
 
@@ -24,14 +24,6 @@ UNKNOWN_TO_GGUF_PY = {"q1_0", "q2_0"}
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LLaMA in F32 whose rows every quantised type can hold."""
     return write_llama(tmp_path_factory.mktemp("wide") / "wide.gguf", VOCABULARY, width=WIDTH, layers=1)
-
-
-def close(writer: gguf.GGUFWriter) -> None:
-    """Write the file out."""
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def whole(tensor: Tensor) -> NDArray[np.float32]:
