@@ -72,7 +72,7 @@ def first_component(rows: ArrayLike, seed: int = 0) -> Array:
     r = np.asarray(rows, dtype=np.float32)
     r = r[np.isfinite(r).all(axis=1)]
     mean = r.mean(axis=0, dtype=np.float64) if len(r) else np.zeros(r.shape[1])
-    vector: Array = np.random.default_rng(seed).normal(size=r.shape[1])
+    vector: Array = np.random.default_rng(seed).normal(size=(r.shape[1],))
     vector /= np.linalg.norm(vector)
     for _ in range(_ITERATIONS):
         image = _covariance_times(r, mean, vector)
