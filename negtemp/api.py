@@ -11,11 +11,12 @@ from negtemp.errors import UsageError
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.model import library, source
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import ALL_LAYERS, Model
-from negtemp.records import Completion, Step
-from negtemp.theory.temperature import Temperature
+from negtemp.records import Completion, Spectrum, Step, Thermo
+from negtemp.theory.temperature import GREEDY, Temperature
 
 
 def load(
@@ -52,6 +53,20 @@ class LoadedModel:
         """Every prompt and seed at every temperature (default: +0.001 and -0.001), decoded together."""
         at = [Temperature.of(value) for value in temperatures] or TEMPERATURES
         return compare(self.engine, prompts or (PROMPT,), at, seeds, Settings(**settings))
+
+    def spectrum(
+        self, *prompts: str, betas: Sequence[float] = BETAS, rulers: int = RULERS, along: int = 0,
+        temperature: float | None = None, beta: float | None = None, seed: int = 1, **settings: Any,
+    ) -> Iterator[Thermo | Spectrum]:  # fmt: skip
+        """A Thermo at each beta and then a Spectrum, for the distribution after each prompt.
+
+        With `along` the same at each of so many tokens more, drawn at `temperature` or `beta` (default: greedy).
+        """
+        at = GREEDY if temperature is None and beta is None else _temperature(temperature, beta)
+        return spectrum(
+            self.engine, prompts or (PROMPT,), Settings(**settings), betas=betas, rulers=rulers, along=along,
+            temperature=at, seed=seed,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Free the model's memory."""

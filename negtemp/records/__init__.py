@@ -2,10 +2,12 @@
 
 lines         what a record is, to a line and back
 generation    Header (once, first), Step (one token), Completion (one finished sequence)
+thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 """
 
 from negtemp.records.generation import Completion, Header, Step, Stop
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
+from negtemp.records.thermo import Spectrum, Thermo
 
 __all__ = [
     "SCHEMA",
@@ -13,8 +15,10 @@ __all__ = [
     "Header",
     "Json",
     "Record",
+    "Spectrum",
     "Step",
     "Stop",
+    "Thermo",
     "finite",
     "from_line",
     "log",
