@@ -1,16 +1,20 @@
 """What experiments yield and files hold: frozen records, one JSON line each, a file for each subject.
 
 lines         what a record is, to a line and back
+audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 """
 
+from negtemp.records.audit import Audit, AuditToken, Verdict
 from negtemp.records.generation import Completion, Header, Step, Stop
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
 from negtemp.records.thermo import Spectrum, Thermo
 
 __all__ = [
     "SCHEMA",
+    "Audit",
+    "AuditToken",
     "Completion",
     "Header",
     "Json",
@@ -19,6 +23,7 @@ __all__ = [
     "Step",
     "Stop",
     "Thermo",
+    "Verdict",
     "finite",
     "from_line",
     "log",

@@ -1,0 +1,139 @@
+"""The records of an audit, of the difference of two, and of a scan.
+
+    AuditToken    one token: its indicators, and what asking the model to say it showed
+    Audit         once, last: what the whole audit rests on, counts by category, and whether anything can be said
+    Change        one token that two models disagree about
+    Difference    once, last: how alike two audits are
+    Occurrence    one such token found in somebody's files
+    Scanned       one file that was read
+
+`verdict` maps the literature's classes, so that counts compare (p is the greatest probability of the exact id):
+
+    strong      p < 0.001     strong_verified
+    weak        p < 0.1       weak_verified; its headline count is p < 0.01, our `below_0_01`
+    rejected    p >= 0.1      weak_rejected and, above 0.9, strong_rejected
+    null        not verified: not a candidate, not reachable from text, or the model cannot repeat its controls
+
+Source: Land & Bartolo (arXiv 2405.05417) and `fishing.py` of its repository.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from negtemp.printable import printable
+from negtemp.records.lines import Json, finite, record
+
+Verdict = Literal["strong", "weak", "rejected"]
+STRONG_BELOW, HEADLINE_BELOW, REJECTED_FROM = 0.001, 0.01, 0.1
+
+
+def verdict(probability: float) -> Verdict:
+    """The verdict that the greatest probability of the exact id deserves."""
+    if probability < STRONG_BELOW:
+        return "strong"
+    return "weak" if probability < REJECTED_FROM else "rejected"
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class AuditToken:
+    """One token of an audit.
+
+    rank           0 = most suspect of the vocabulary
+    score          0 = as the tokens that the model itself writes, 1 = as tokens known to be unused; NaN: none
+    indicators     by name, higher = more suspect; NaN where the token has none
+    candidate      suspect enough to be looked at
+    probability    greatest probability of the exact id when asked to say it; None where it was not asked
+    probabilities  the same for each prompt shape
+    superstrings   ids of tokens that this one is a part of, which explain a fragment left over by merges
+    """
+
+    kind: ClassVar[str] = "token"
+    told_by: ClassVar[str] = "indicators"
+    token_id: int
+    raw: bytes
+    category: str
+    rank: int
+    score: float
+    indicators: Mapping[str, float]
+    candidate: bool = False
+    probability: float | None = None
+    verdict: Verdict | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    superstrings: tuple[int, ...] = ()
+
+    @property
+    def piece(self) -> str:
+        """The safe view of the token's bytes."""
+        return printable(self.raw)
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "token_id": self.token_id, "piece": self.piece, "bytes": self.raw.hex(),
+            "category": self.category, "rank": self.rank, "score": finite(self.score),
+            "indicators": {name: finite(value) for name, value in self.indicators.items()},
+            "candidate": self.candidate, "probability": finite(self.probability), "verdict": self.verdict,
+            "probabilities": {shape: finite(value) for shape, value in self.probabilities.items()},
+            "superstrings": list(self.superstrings),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "AuditToken":
+        return cls(
+            line["token_id"], bytes.fromhex(line["bytes"]), line["category"], line["rank"], _score(line["score"]),
+            {name: _score(value) for name, value in line["indicators"].items()}, line["candidate"],
+            line["probability"], line["verdict"], line["probabilities"], tuple(line["superstrings"]),
+        )  # fmt: skip
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit as a whole found.
+
+    problem      why nothing can be said, or None
+    combined     the indicators that the score is made of
+    reference    where the tokens known to be unused were found, and how many
+    structure    probability that a token known to be unused outranks one that the model writes; None without any
+    threshold    score from which a token is a candidate; None where --candidates gave a number
+    controls     tokens asked first, the median of their probabilities, and the share of at least 0.1
+    categories   by category: tokens, candidates, verified, strong, weak, rejected, below_0_01
+    truth        against a file of counts, where one was given: see `theory.retrieval`
+    """
+
+    kind: ClassVar[str] = "audit"
+    problem: str | None
+    combined: tuple[str, ...]
+    reference: Mapping[str, Any]
+    structure: float | None
+    threshold: float | None
+    controls: Mapping[str, Any]
+    categories: Mapping[str, Mapping[str, int]]
+    truth: Mapping[str, Any] | None = None
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether the model said its controls, without which a verdict means nothing."""
+        return bool(self.controls.get("said", False))
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "problem": self.problem, "combined": list(self.combined),
+            "reference": dict(self.reference), "structure": finite(self.structure),
+            "threshold": finite(self.threshold), "controls": dict(self.controls),
+            "categories": {name: dict(counts) for name, counts in self.categories.items()},
+            "truth": None if self.truth is None else dict(self.truth),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Audit":
+        return cls(
+            line["problem"], tuple(line["combined"]), line["reference"], line["structure"], line["threshold"],
+            line["controls"], line["categories"], line["truth"],
+        )  # fmt: skip
+
+
+def _score(value: float | None) -> float:
+    """A score read back: null is NaN."""
+    return float("nan") if value is None else value
