@@ -21,7 +21,8 @@ STEP = {
 }  # fmt: skip
 COMPLETION = {
     "kind", "sequence", "prompt", "prompt_token_ids", "temperature", "beta", "seed", "token_ids", "text", "stop",
-    "tokens_per_second", "mean_logprob", "mean_rank", "distinct",
+    "tokens_per_second", "mean_logprob", "mean_rank", "distinct", "mean_entropy", "longest_repeat", "non_ascii",
+    "categories",
 }  # fmt: skip
 
 

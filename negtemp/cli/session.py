@@ -71,6 +71,7 @@ def described(
         "seeds": list(seeds),
         "threads": engine.threads or default_threads(),
         "batch_width": width,
+        "batch_rows": engine.pace.rows(width),
     }
 
 

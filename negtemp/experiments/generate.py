@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine, Request
+from negtemp.model.engine import Engine, Request, check
 from negtemp.model.loaded import Model
 from negtemp.records import Completion, Step
 from negtemp.theory.temperature import Temperature
@@ -24,14 +24,16 @@ class Cell:
 
 
 def requests(model: Model, cells: Sequence[Cell], settings: Settings, first: int = 0) -> list[Request]:
-    """Engine requests for cells, numbered from `first`. Raises PromptError and UsageError."""
+    """Engine requests for cells, numbered from `first`. Raises PromptError, ModelError and UsageError."""
     filters = settings.filters(model.vocabulary)
     prompts = {cell.prompt: tuple(model.vocabulary.tokenize(cell.prompt)) for cell in cells}
     ctx_size = settings.ctx_size or model.trained_context
-    return [
+    asked = [
         Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, settings.n_predict, ctx_size, filters)
         for i, c in enumerate(cells)
     ]
+    check(asked, model.vocabulary.size)
+    return asked
 
 
 def generate(

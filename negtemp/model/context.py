@@ -8,7 +8,7 @@ Source: llama.h, `llama_decode`, `llama_memory_seq_cp`; shared/unified cache as 
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import DecodeError, PromptError
+from negtemp.model.batch import Batch
 from negtemp.model.loaded import Model
 
 Logits = NDArray[np.float32]
@@ -50,23 +51,31 @@ def _siblings(cpu: int) -> str:
 
 
 class Context:
-    """KV cache and compute buffers for `sequences` sequences over `cells` cells. Close it, or use `with`."""
+    """KV cache and compute buffers for `sequences` sequences over `cells` cells. Close it, or use `with`.
 
-    def __init__(self, model: Model, sequences: int, cells: int, threads: int | None = None) -> None:
+    A step may be padded to `widest` rows; the padding is a sequence of its own, and takes as many cells meanwhile.
+    """
+
+    def __init__(
+        self, model: Model, sequences: int, cells: int, threads: int | None = None, *, widest: int = 0
+    ) -> None:  # fmt: skip
         """Raises DecodeError where the memory cannot be had."""
         self._api = model.library.api
         self._library = model.library
         self._vocab = model.vocabulary.size
-        self._views: dict[int, Logits] = {}
-        self._handle = self._api.llama_init_from_model(model.handle, self._params(sequences, cells, threads))
+        self._views: dict[int, NDArray[np.float32]] = {}
+        self._padding = sequences
+        all_sequences = sequences + (widest > 0)
+        self._rows = max(all_sequences, widest)
+        self.capacity = max(PROMPT_PIECE, self._rows)
+        self._handle = self._api.llama_init_from_model(model.handle, self._params(all_sequences, cells, threads))
         if not self._handle:
             raise DecodeError(
                 f"no context of {cells} cells for {sequences} sequences: {self._library.last_errors()}; "
                 "lower --ctx-size or --n-predict"
             )
         self._memory = self._api.llama_get_memory(self._handle)
-        self.capacity = max(PROMPT_PIECE, sequences)
-        self._batch = self._api.llama_batch_init(self.capacity, 0, 1)
+        self._batch = Batch(self._api, self.capacity)
 
     def _params(self, sequences: int, cells: int, threads: int | None) -> Any:
         limit = self._api.llama_max_parallel_sequences()
@@ -74,73 +83,75 @@ class Context:
             raise DecodeError(f"{sequences} sequences at once; llama.cpp takes at most {limit}: ask for fewer")
         params = self._api.llama_context_default_params()
         params.n_ctx = -(-cells // _CELLS_GRAIN) * _CELLS_GRAIN
-        params.n_batch = params.n_ubatch = max(PROMPT_PIECE, sequences)
-        params.n_seq_max = params.n_outputs_max = sequences
+        params.n_batch = params.n_ubatch = self.capacity
+        params.n_seq_max, params.n_outputs_max = sequences, self._rows
         params.n_threads = params.n_threads_batch = threads or default_threads()
         params.kv_unified = True
         return params
 
-    def prompt(self, token_ids: Sequence[int], sequence: int) -> Logits:
-        """Decode a whole prompt on one empty sequence, in pieces; the logits after its last token, `[vocab]`.
+    def prompt(self, token_ids: Sequence[int], sequence: int, start: int = 0) -> Logits:
+        """Decode a prompt from `start` on, in pieces, on a sequence that holds what comes before; the logits after its
+        last token, `[vocab]`.
 
         Raises PromptError where it has no token.
         """
         if not token_ids:
             raise PromptError("the prompt has no token and this model adds none; give a prompt with --prompt")
-        rows: Sequence[Logits] = ()
-        for start in range(0, len(token_ids), PROMPT_PIECE):
-            piece = token_ids[start : start + PROMPT_PIECE]
-            last = start + len(piece) == len(token_ids)
-            for index, token_id in enumerate(piece):
-                self._place(index, token_id, start + index, sequence, last and index == len(piece) - 1)
-            self._decode(len(piece))
-            rows = [self._row(-1)] if last else ()
-        return rows[0]
+        wanted = np.zeros(PROMPT_PIECE, np.bool_)
+        for begin in range(start, len(token_ids), PROMPT_PIECE):
+            end = min(begin + PROMPT_PIECE, len(token_ids))
+            wanted[end - begin - 1] = end == len(token_ids)
+            self._batch.fill(token_ids[begin:end], range(begin, end), sequence, wanted[: end - begin])
+            wanted[end - begin - 1] = False
+            self._decode()
+        return self._logits(1)[0]
 
-    def step(self, tokens: Sequence[tuple[int, int, int]]) -> Iterator[Logits]:
-        """Decode one (token id, position, sequence) for each live sequence; a row `[vocab]` for each, in order."""
-        for index, (token_id, position, sequence) in enumerate(tokens):
-            self._place(index, token_id, position, sequence, True)
-        self._decode(len(tokens))
-        return map(self._row, range(len(tokens)))
+    def step(self, tokens: Sequence[tuple[int, int, int]], width: int = 0) -> Sequence[Logits]:
+        """Decode one (token id, position, sequence) for each live sequence; a row `[vocab]` for each, in order.
 
-    def batch(self, entries: Sequence[tuple[int, int, int, bool]]) -> Iterator[Logits]:
+        The batch is padded to `width` rows, `widest` at most: some widths take less time than smaller ones.
+        """
+        missing = width - len(tokens)
+        padding = [(0, position, self._padding) for position in range(missing)]
+        token_ids, positions, sequences = zip(*tokens, *padding, strict=True)
+        self._batch.fill(token_ids, positions, sequences, True)
+        self._decode()
+        if missing > 0:
+            self.drop(self._padding)
+        return self._logits(len(tokens))
+
+    def batch(self, entries: Sequence[tuple[int, int, int, bool]]) -> Sequence[Logits]:
         """Decode (token id, position, sequence, wanted) of any sequences; a row `[vocab]` for each wanted, in order.
 
         At most `capacity` entries, `sequences` of them wanted.
         """
-        for index, (token_id, position, sequence, wanted) in enumerate(entries):
-            self._place(index, token_id, position, sequence, wanted)
-        self._decode(len(entries))
-        return map(self._row, [index for index, entry in enumerate(entries) if entry[3]])
+        self._batch.fill(*zip(*entries, strict=True))
+        self._decode()
+        return self._logits(sum(entry[3] for entry in entries))
 
-    def _place(self, index: int, token_id: int, position: int, sequence: int, output: bool) -> None:
-        batch = self._batch
-        batch.token[index], batch.pos[index] = token_id, position
-        batch.n_seq_id[index], batch.seq_id[index][0] = 1, sequence
-        batch.logits[index] = output
-
-    def _decode(self, count: int) -> None:
-        self._batch.n_tokens = count
-        status = self._api.llama_decode(self._handle, self._batch)
+    def _decode(self) -> None:
+        status = self._api.llama_decode(self._handle, self._batch.struct)
         if status == 1:
             raise DecodeError("the KV cache is full; raise --ctx-size or ask for fewer sequences")
         if status != 0:
             raise DecodeError(f"llama.cpp failed to decode (status {status}): {self._library.last_errors()}")
 
-    def _row(self, index: int) -> Logits:
-        pointer = self._api.llama_get_logits_ith(self._handle, index)
+    def _logits(self, count: int) -> Sequence[Logits]:
+        """The first `count` wanted rows of the last decode, which lie one after the other in the library's buffer."""
+        if count == 0:
+            return ()
+        pointer = self._api.llama_get_logits(self._handle)
         address = ctypes.cast(pointer, ctypes.c_void_p).value
         if not address:
             raise DecodeError("this model computes no logits; negtemp needs a causal language model")
         view = self._views.get(address)
         if view is None:  # making a view costs as much as decoding a small model, so keep it
-            view = self._views[address] = np.ctypeslib.as_array(pointer, shape=(self._vocab,))
-        return view
+            view = self._views[address] = np.ctypeslib.as_array(pointer, shape=(self._rows, self._vocab))
+        return tuple(view[:count])
 
-    def share(self, source: int, target: int) -> None:
-        """Let `target` see everything decoded on `source` so far; no data moves."""
-        self._api.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+    def share(self, source: int, target: int, until: int = -1) -> None:
+        """Let `target` see what was decoded on `source` so far, up to position `until`; no data moves."""
+        self._api.llama_memory_seq_cp(self._memory, source, target, -1, until)
 
     def drop(self, sequence: int, start: int = -1) -> bool:
         """Free the cells that only this sequence holds, from position `start` on; False where the model's memory
@@ -148,9 +159,12 @@ class Context:
         """
         return bool(self._api.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
+    def clear(self) -> None:
+        """Forget every sequence, so that the next one lies where the first one lay."""
+        self._api.llama_memory_clear(self._memory, False)
+
     def close(self) -> None:
         if self._handle:
-            self._api.llama_batch_free(self._batch)
             self._api.llama_free(self._handle)
             self._handle = None
             self._views.clear()

@@ -24,7 +24,7 @@ class Model:
     def __init__(self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS) -> None:
         """Raises ModelError, in one line with llama.cpp's own reason."""
         source.check(path)
-        self.library, self.path = library, path
+        self.library, self.path, self.gpu_layers = library, path, gpu_layers
         api = library.api
         params = api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
@@ -63,6 +63,12 @@ class Model:
     def trained_context(self) -> int:
         """Tokens of context that the model was trained on."""
         return int(self.library.api.llama_model_n_ctx_train(self.handle))
+
+    @property
+    def can_cut_memory(self) -> bool:
+        """Whether a sequence's memory can be shared up to a position; a recurrent state is all or nothing."""
+        api = self.library.api
+        return not (api.llama_model_is_recurrent(self.handle) or api.llama_model_is_hybrid(self.handle))
 
     @property
     def description(self) -> str:

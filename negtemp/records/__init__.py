@@ -2,12 +2,12 @@
 
 lines         what a record is, to a line and back
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
-generation    Header (once, first), Step (one token), Completion (one finished sequence)
+generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 """
 
 from negtemp.records.audit import Audit, AuditToken, Verdict
-from negtemp.records.generation import Completion, Header, Step, Stop
+from negtemp.records.generation import Completion, Failure, Header, Step, Stop
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
 from negtemp.records.thermo import Spectrum, Thermo
 
@@ -16,6 +16,7 @@ __all__ = [
     "Audit",
     "AuditToken",
     "Completion",
+    "Failure",
     "Header",
     "Json",
     "Record",

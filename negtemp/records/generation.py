@@ -3,12 +3,13 @@
     Header        once, first: what ran, on which model, by which engine, with which settings
     Step          one emitted token and what the model thought of it
     Completion    one finished sequence
+    Failure       one sequence that could not be
 
 `bytes` (hexadecimal) is the truth about a token; `piece` and `text` are the safe views that `printable` makes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
@@ -97,6 +98,12 @@ class Completion:
     text               safe view of the emitted bytes, spaces and newlines as they are, end-of-generation token left out
     tokens_per_second  decodes per second between its first and last token; None for fewer than two tokens
     distinct           distinct tokens over tokens
+    mean_entropy       of the model's own distributions at T = 1, nats
+    longest_repeat     tokens in the longest block that occurs twice (`theory.repetition`)
+    non_ascii          share of tokens with a byte beyond ASCII
+    categories         share of tokens of each category that occurs
+    unit, run_seed, repeat    in a sweep: the unit's content hash, the seed asked for, and which repeat this is;
+                              `seed`, which the draw used, derives from prompt, run_seed and repeat
     """
 
     kind: ClassVar[str] = "completion"
@@ -112,15 +119,25 @@ class Completion:
     mean_logprob: float | None
     mean_rank: float | None
     distinct: float | None
+    mean_entropy: float | None = None
+    longest_repeat: int | None = None
+    non_ascii: float | None = None
+    categories: Mapping[str, float] = field(default_factory=dict)
+    unit: str | None = None
+    run_seed: int | None = None
+    repeat: int | None = None
 
     def to_dict(self) -> Json:
+        of_sweep = {"unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat}
         return {
             "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
             "prompt_token_ids": list(self.prompt_token_ids), "temperature": number(self.temperature.temperature),
             "beta": number(self.temperature.beta), "seed": self.seed, "token_ids": list(self.token_ids),
             "text": self.text, "stop": self.stop, "tokens_per_second": self.tokens_per_second,
             "mean_logprob": finite(self.mean_logprob), "mean_rank": self.mean_rank, "distinct": self.distinct,
-        }  # fmt: skip
+            "mean_entropy": self.mean_entropy, "longest_repeat": self.longest_repeat, "non_ascii": self.non_ascii,
+            "categories": dict(self.categories),
+        } | {name: value for name, value in of_sweep.items() if value is not None}  # fmt: skip
 
     @classmethod
     def from_dict(cls, line: Json) -> "Completion":
@@ -128,5 +145,40 @@ class Completion:
             line["sequence"], line["prompt"], tuple(line["prompt_token_ids"]),
             Temperature(float(line["temperature"]), float(line["beta"])), line["seed"], tuple(line["token_ids"]),
             line["text"], line["stop"], line["tokens_per_second"], line["mean_logprob"], line["mean_rank"],
-            line["distinct"],
+            line["distinct"], line.get("mean_entropy"), line.get("longest_repeat"), line.get("non_ascii"),
+            line.get("categories", {}), line.get("unit"), line.get("run_seed"), line.get("repeat"),
+        )  # fmt: skip
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One sequence that could not be generated, and why: one line for the user, as an error's own text is.
+
+    unit, run_seed and repeat are those of `Completion`.
+    """
+
+    kind: ClassVar[str] = "error"
+    sequence: int
+    prompt: str
+    temperature: Temperature
+    seed: int
+    reason: str
+    unit: str | None = None
+    run_seed: int | None = None
+    repeat: int | None = None
+
+    def to_dict(self) -> Json:
+        of_sweep = {"unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat}
+        return {
+            "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
+            "temperature": number(self.temperature.temperature), "beta": number(self.temperature.beta),
+            "seed": self.seed, "reason": self.reason,
+        } | {name: value for name, value in of_sweep.items() if value is not None}  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Failure":
+        return cls(
+            line["sequence"], line["prompt"], Temperature(float(line["temperature"]), float(line["beta"])),
+            line["seed"], line["reason"], line.get("unit"), line.get("run_seed"), line.get("repeat"),
         )  # fmt: skip

@@ -1,0 +1,84 @@
+"""One request under way: its sampler chain, what it has emitted, and the figures of its records.
+
+Statistics come from the raw logits, before any filter (`theory.boltzmann`). It leaves out the decode that makes the
+logits, which many generations share (`batching`).
+"""
+
+import time
+from collections import Counter
+
+from negtemp.errors import DecodeError
+from negtemp.model.context import Logits
+from negtemp.model.loaded import Model
+from negtemp.model.request import Request
+from negtemp.model.sampler import Chain, Draw
+from negtemp.printable import printable
+from negtemp.records import Completion, Step, Stop
+from negtemp.theory.boltzmann import gap, observe
+from negtemp.theory.repetition import longest_repeat
+
+
+class Generation:
+    """One request in the slot (the cache's sequence) `slot`. Close it: it holds a chain of C samplers."""
+
+    def __init__(self, model: Model, request: Request, slot: int) -> None:
+        self.request, self.slot = request, slot
+        self.stop: Stop | None = None
+        self._vocabulary = model.vocabulary
+        self._chain = Chain(model.library, model.vocabulary.size, request.temperature, request.filters, request.seed)
+        self._token_ids: list[int] = []
+        self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
+
+    @property
+    def next_token(self) -> tuple[int, int, int]:
+        """What to decode next: its last token, that token's position, its slot."""
+        return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
+
+    def advance(self, logits: Logits) -> Step:
+        """Draw the next token from `[vocab]` logits and record it. Raises DecodeError where they are no numbers."""
+        draw = self._chain.draw(logits)
+        step = self._observe(logits, draw)
+        self._token_ids.append(draw.token_id)
+        self._logprob += step.logprob
+        self._rank += step.rank
+        self._entropy += step.entropy
+        self._latest = time.perf_counter()
+        self._first = self._first or self._latest
+        self.stop = self._stop(draw.token_id)
+        return step
+
+    def _observe(self, logits: Logits, draw: Draw) -> Step:
+        logprob, rank, entropy = observe(logits, draw.token_id)
+        if entropy != entropy:
+            raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
+        reachable = logits if draw.candidates is None else logits[draw.candidates]
+        return Step(
+            self.request.sequence, len(self._token_ids), draw.token_id, self._vocabulary.piece(draw.token_id),
+            logprob, rank, entropy, gap(reachable, self.request.temperature.beta), draw.logprob,
+        )  # fmt: skip
+
+    def _stop(self, token_id: int) -> Stop | None:
+        count = len(self._token_ids)
+        if self._vocabulary.is_end(token_id):
+            return "eog"
+        if count >= self.request.n_predict:
+            return "length"
+        return "context" if len(self.request.prompt_token_ids) + count >= self.request.ctx_size else None
+
+    def completion(self, stop: Stop) -> Completion:
+        """The record of the finished sequence."""
+        ids, request = self._token_ids, self.request
+        count, seconds = len(ids), self._latest - self._first
+        pieces = list(map(self._vocabulary.piece, ids))
+        categories = Counter(map(self._vocabulary.category, ids))
+        return Completion(
+            request.sequence, request.prompt, request.prompt_token_ids, request.temperature, request.seed, tuple(ids),
+            printable(b"".join(pieces[:-1] if stop == "eog" else pieces), keep=" \n"), stop,
+            (count - 1) / seconds if seconds > 0 else None, self._logprob / count, self._rank / count,
+            len(set(ids)) / count, self._entropy / count, longest_repeat(ids),
+            sum(not piece.isascii() for piece in pieces) / count,
+            {category: tokens / count for category, tokens in sorted(categories.items())},
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._chain.close()
