@@ -1,12 +1,12 @@
 """How well a score finds the tokens that were never, or hardly ever, seen: figures from scores and true counts.
 
-    auc_never, auc_rare, auc_some   AUC of tokens seen 0, 1 to 5, 6 to 50 times, against those seen at least 6 times (the
-                                    last: against more than 50 times)
-    precision_100                   share of never-seen tokens among the 100 most suspect
-    precision_2pc, recall_2pc       the same, and the share of all never-seen tokens found, in the most suspect 2 %: the
-                                    fixed share that Magikarp verifies
-    recall_95                       share of never-seen tokens found in the longest list of which 95 % are never-seen
-    recall_95_rare                  the same of tokens seen at most 5 times
+    auc_never, auc_rare         AUC of tokens seen 0, and 1 to 5 times, against those seen at least 6 times
+    auc_some                    AUC of tokens seen 6 to 50 times against those seen more often
+    precision_100               share of never-seen tokens among the 100 most suspect
+    precision_2pc, recall_2pc   the same, and the share of all never-seen tokens found, in the most suspect 2 %: the
+                                fixed share that Magikarp verifies
+    recall_95                   share of never-seen tokens found in the longest list of which 95 % are never-seen
+    recall_95_rare              the same of tokens seen at most 5 times
 
 Ties count as their expectation over a random order. A token without a score (NaN) ranks last. Which tokens take part is
 the caller's choice. Sources: Hanley & McNeil 1982 for the AUC (`theory.statistics`); Land & Bartolo for the 2 %.

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ def _score(member: Member, quantisation: str, kept: Path) -> None:
     if not path.exists():
         quantise(loaded, member.file(), path, quantisation)
     categories, scores = measure(loaded, path)
-    np.savez_compressed(kept, categories=np.array(categories), **scores)
+    arrays: dict[str, Any] = {"categories": np.array(categories)} | scores
+    np.savez_compressed(kept, **arrays)
     print(f"{path.name} scored", flush=True)
 
 

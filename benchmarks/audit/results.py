@@ -1,0 +1,88 @@
+"""From scored files to what is committed: results.json with every figure, RESULTS.md with the tables that matter.
+
+The tokens that take part are those that a user would want judged: not control tokens, and not those from which the
+unused direction was made (bytes outside UTF-8, tokens typed unused), which would only find themselves. Means are over
+models; intervals are bootstraps over models, so they hold the spread of seeds and of configurations alike.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.combinations import Choice, Names, candidates, leave_one_out, shortfalls
+from audit.metrics import RARE, SOME, Array, Counts, figures
+from audit.scoring import Scored
+
+HERE = Path(__file__).parent
+LEFT_OUT = ("control", "unused", "byte-invalid")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One file's figures by indicator, `figures[indicator][figure]`, and how many tokens each band holds."""
+
+    configuration: str
+    seed: int
+    tied: bool
+    quantisation: str
+    tokens: int
+    bands: tuple[int, int, int, int]
+    figures: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the search for a default ranking found: shortfalls `[models, choices]` and what leaving out chooses."""
+
+    choices: list[Names]
+    table: NDArray[np.float64]
+    left_out: list[Choice]
+
+
+def judged(file: Scored) -> tuple[dict[str, Array], Counts]:
+    """Scores and counts of the tokens that take part, `[n]` each."""
+    part = ~np.isin(file.categories, LEFT_OUT)
+    return {name: values[part] for name, values in file.scores.items()}, file.counts[part]
+
+
+def measured(file: Scored) -> Measured:
+    """All figures of one file."""
+    scores, counts = judged(file)
+    edges = np.searchsorted(np.sort(counts), [1, RARE + 1, SOME + 1])
+    bands = np.diff([0, *edges, len(counts)])
+    return Measured(
+        file.member.configuration, file.member.seed, file.member.tied, file.quantisation, len(counts),
+        (int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3])),
+        {name: figures(values, counts) for name, values in scores.items()},
+    )  # fmt: skip
+
+
+def search(files: Sequence[Scored]) -> Search:
+    """Every combination on every file."""
+    choices = candidates(list(files[0].scores))
+    table = np.array([shortfalls(*judged(file), choices) for file in files])
+    configurations = [file.member.configuration for file in files]
+    return Search(choices, table, leave_one_out(table, configurations, choices))
+
+
+def write_results(files: Sequence[Scored]) -> None:
+    """Write both files beside this module."""
+    from audit.tables import page
+
+    rows, found = [measured(file) for file in files], search(files)
+    record = {"files": [asdict(row) for row in rows], "left_out": [choice._asdict() for choice in found.left_out]}
+    (HERE / "results.json").write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
+    (HERE / "RESULTS.md").write_text(page(rows, found), encoding="utf-8")
+
+
+def _rounded(value: object) -> object:
+    """Floats to four digits, so that a rerun changes what changed; NaN, which JSON has not, to null."""
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 4)
+    if isinstance(value, Mapping):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,196 @@
+"""RESULTS.md: the tables of the benchmark, from measured files; plain text filled in, nothing computed but means.
+
+A cell is the mean over models, with the worst model in brackets or an interval where the heading says so.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from audit.combinations import Names
+from audit.results import Measured, Search
+from negtemp.theory.statistics import bootstrap
+
+SHOWN_RANKINGS = 8
+TARGET = 0.002
+
+PAGE = """\
+# The audit's indicators on models of known truth
+
+Written by `python benchmarks/audit_family.py`; every figure is in `results.json`. What the indicators are is in
+`negtemp/theory/indicators.py` and `thermal.py`, what the figures mean in `metrics.py`, how the family is trained in
+`training.py` and `text.py`. {count} files: {models} models ({configurations} configurations) at {quantisations}.
+
+AUC of never-seen tokens and of tokens seen 1 to 5 times, against tokens seen at least 6 times; of tokens seen 6 to 50
+times, against those seen more often. Control tokens and the tokens that the unused direction is made of do not count.
+
+## For the README
+
+{compact}
+
+## The family
+
+{family}
+
+## AUC by how often a token was seen
+
+Mean over all files of a head, 95 % interval over models in brackets, worst file last.
+
+{auc}
+
+## Lists: precision and recall of never-seen tokens
+
+Mean over files, worst in brackets. Magikarp's fixed 2 % cannot hold more than {most_recall:.0%} of the never-seen
+tokens of these models on average; recall at 95 % precision is what an adaptive threshold could reach.
+
+{lists}
+
+## Quantisation
+
+Mean AUC, never seen / seen 1 to 5. Every matrix has the type named, embedding and unembedding too.
+
+{by_type}
+
+## Which ranking by default
+
+The shortfall of a ranking on a file: how far its AUC, never-seen or rare, is behind the best single indicator's there,
+which is picked with the truth in hand. The figure to reach is {target}. Rankings are means of ranks.
+
+{rankings}
+
+Chosen without a configuration, then measured on it:
+
+{left_out}
+"""
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(files: Sequence[Measured], found: Search) -> str:
+    """The whole of RESULTS.md."""
+    models = {(file.configuration, file.seed) for file in files}
+    return PAGE.format(
+        count=len(files),
+        models=len(models),
+        configurations=len({file.configuration for file in files}),
+        quantisations=", ".join(dict.fromkeys(file.quantisation for file in files)),
+        compact=compact(files),
+        family=family(files),
+        auc=auc_table(files),
+        most_recall=np.mean([math.ceil(0.02 * file.tokens) / file.bands[0] for file in files]),
+        lists=lists(files),
+        by_type=by_type(files),
+        target=TARGET,
+        rankings=rankings(files, found),
+        left_out=left_out(found),
+    )
+
+
+def indicators(files: Sequence[Measured]) -> list[str]:
+    """Names, in the order they are computed."""
+    return list(files[0].figures)
+
+
+def heads(files: Sequence[Measured]) -> list[tuple[str, list[Measured]]]:
+    """Untied files, then tied ones; a head without a file is left out."""
+    parts = [("untied", [file for file in files if not file.tied]), ("tied", [file for file in files if file.tied])]
+    return [(name, part) for name, part in parts if part]
+
+
+def values(files: Sequence[Measured], indicator: str, figure: str) -> list[float]:
+    """One figure of one indicator on every file that has it."""
+    found = [file.figures[indicator][figure] for file in files if indicator in file.figures]
+    return [value for value in found if not math.isnan(value)]
+
+
+def compact(files: Sequence[Measured]) -> str:
+    """Untied / tied, mean AUC of both bands, and recall at 95 % precision."""
+
+    def cell(indicator: str, figure: str) -> str:
+        return " / ".join(f"{np.mean(values(part, indicator, figure)):.3f}" for _, part in heads(files))
+
+    head = " / ".join(name for name, _ in heads(files))
+    return table(
+        ["indicator", f"never seen, {head}", f"seen 1 to 5, {head}", f"recall at 95 % precision, {head}"],
+        [[name, *(cell(name, f) for f in ("auc_never", "auc_rare", "recall_95"))] for name in indicators(files)],
+    )
+
+
+def family(files: Sequence[Measured]) -> str:
+    """One line a model."""
+    firsts = {(file.configuration, file.seed): file for file in reversed(files)}
+    rows = [[c, str(s), str(f.tokens), *map(str, f.bands)] for (c, s), f in reversed(firsts.items())]
+    return table(["configuration", "seed", "tokens judged", "never seen", "1 to 5", "6 to 50", "more"], rows)
+
+
+def auc_table(files: Sequence[Measured]) -> str:
+    """AUC by head and band, with intervals and the worst file."""
+    columns = [(head, part, band) for head, part in heads(files) for band in ("auc_never", "auc_rare", "auc_some")]
+    labels = {"auc_never": "never", "auc_rare": "1 to 5", "auc_some": "6 to 50"}
+    rows = [[name, *(_interval(values(part, name, band)) for _, part, band in columns)] for name in indicators(files)]
+    return table(["indicator", *(f"{head}, {labels[band]}" for head, _, band in columns)], rows)
+
+
+def _interval(found: Sequence[float]) -> str:
+    low, high = bootstrap(found)
+    return f"{np.mean(found):.3f} [{low:.3f}, {high:.3f}] {min(found):.3f}"
+
+
+def lists(files: Sequence[Measured]) -> str:
+    """Precision and recall of lists by head."""
+    shown = ("precision_100", "precision_2pc", "recall_2pc", "recall_95", "recall_95_rare")
+    labels = ("precision at 100", "precision in 2 %", "recall in 2 %", "recall at 95 %", "the same, seen at most 5")
+
+    def cell(part: Sequence[Measured], indicator: str, figure: str) -> str:
+        found = values(part, indicator, figure)
+        return f"{np.mean(found):.3f} ({min(found):.3f})"
+
+    rows = [
+        [name, head, *(cell(part, name, figure) for figure in shown)]
+        for name in indicators(files)
+        for head, part in heads(files)
+    ]
+    return table(["indicator", "head", *labels], rows)
+
+
+def by_type(files: Sequence[Measured]) -> str:
+    """Mean AUC by quantisation, over the models that have it."""
+    types = list(dict.fromkeys(file.quantisation for file in files))
+
+    def cell(indicator: str, quantisation: str) -> str:
+        part = [file for file in files if file.quantisation == quantisation]
+        return " / ".join(f"{np.mean(values(part, indicator, f)):.3f}" for f in ("auc_never", "auc_rare"))
+
+    return table(["indicator", *types], [[name, *(cell(name, kind) for kind in types)] for name in indicators(files)])
+
+
+def rankings(files: Sequence[Measured], found: Search) -> str:
+    """The best rankings by their greatest shortfall, and every single indicator."""
+    worst = found.table.max(axis=0)
+    order = [int(index) for index in np.argsort(worst, kind="stable")]
+    singles = [index for index in order if len(found.choices[index]) == 1]
+    shown = dict.fromkeys([*order[:SHOWN_RANKINGS], *singles])
+    return table(
+        ["ranking", "greatest shortfall", "mean", f"files within {TARGET}"],
+        [[_named(found.choices[i]), *_shortfall(found.table[:, i].tolist())] for i in shown],
+    )
+
+
+def _shortfall(column: Sequence[float]) -> list[str]:
+    within = sum(value <= TARGET for value in column)
+    return [f"{max(column):.4f}", f"{np.mean(column):.4f}", f"{within} of {len(column)}"]
+
+
+def left_out(found: Search) -> str:
+    """What is chosen without each configuration, and its shortfall there."""
+    rows = [[choice.left_out, _named(choice.names), f"{choice.shortfall:.4f}"] for choice in found.left_out]
+    return table(["left out", "ranking chosen", "greatest shortfall there"], rows)
+
+
+def _named(names: Names) -> str:
+    return " + ".join(names)
