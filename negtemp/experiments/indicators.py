@@ -7,23 +7,22 @@ model has none of them, the tokens of the lowest mean logit stand in. It leaves 
 Sources: theory/indicators.py and theory/thermal.py.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.experiments import contexts
+from negtemp.experiments.verification import Watch, passed
 from negtemp.model.engine import Engine
 from negtemp.model.roundtrip import UNREACHABLE, FieldCategory
 from negtemp.model.weights import Rows, Tensor, Weights
 from negtemp.theory import indicators as formulas
+from negtemp.theory import ranking
 from negtemp.theory.thermal import ThermalSums
 
 Array = NDArray[np.float64]
-Item = TypeVar("Item")
-Watch = Callable[[Iterable[Item]], Iterable[Item]]
 
 _FEWEST_REFERENCES = 3
 _STAND_INS = 16
@@ -32,27 +31,57 @@ _SAMPLE_VALUES = 1 << 25
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Rows of the unembedding that stand for unused tokens, and where they were found."""
+    """Rows of the unembedding that stand for unused tokens, and where they were found.
+
+    `known` is False where the lowest mean logits stand in, which proves nothing about the mean logit.
+    """
 
     rows: tuple[int, ...]
     source: str
+    known: bool = True
 
 
-def measure(
-    engine: Engine, weights: Weights, categories: Sequence[FieldCategory], *, seed: int = 1,
-    watch: Watch[NDArray[np.float32]] = iter,
-) -> dict[str, Array]:  # fmt: skip
-    """Indicators by name, `[vocab]` each, NaN where a token has none; higher is more suspect.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Every indicator of one model, and the score that combines them.
 
-    `watch` passes the blocks of contexts on, so that a caller can show how far along it is. Raises ModelError and
-    DecodeError.
+    indicators   by name, `[vocab]` each, NaN where a token has none; higher is more suspect
+    score        `[vocab]`, see `theory.ranking`
+    stands_out   probability that a token known to be unused has a lower mean logit than one in use; NaN: none known
     """
-    sums = ThermalSums(engine.model.vocabulary.size)
-    for logits in watch(contexts.stream(engine, seed=seed)):
+
+    indicators: Mapping[str, Array]
+    reference: Reference
+    score: Array
+    stands_out: float
+
+
+def measure(engine: Engine, weights: Weights, categories: Sequence[FieldCategory]) -> dict[str, Array]:
+    """The indicators of a `survey` by name, and the `score` among them, `[vocab]` each."""
+    found = survey(engine, weights, categories)
+    return {**found.indicators, "score": found.score}
+
+
+def survey(
+    engine: Engine, weights: Weights, categories: Sequence[FieldCategory], *, seed: int = 1, watch: Watch = passed
+) -> Survey:
+    """Every indicator of one model. `watch(items, total, what)` passes the blocks of contexts on, so that a caller can
+    show how far along it is. Raises ModelError and DecodeError.
+    """
+    model = engine.model
+    sums = ThermalSums(model.vocabulary.size)
+    steps = min(contexts.LENGTH, model.trained_context)
+    for logits in watch(contexts.stream(engine, seed=seed), steps, "reading contexts"):
         sums.add(logits)
     thermal = sums.indicators()
     reference = references(weights, categories, thermal["mean_logit"])
-    return from_weights(weights, reference, len(categories), engine.threads) | thermal
+    found = from_weights(weights, reference, len(categories), engine.threads) | thermal
+    used = ranking.in_use(found)
+    unused = np.zeros(len(used), bool)
+    if reference.known:
+        unused[[row for row in reference.rows if row < len(unused)]] = True
+    score = ranking.scores(found, ranking.COMBINED, used, unused)
+    return Survey(found, reference, score, ranking.structure(found["mean_logit"], used, unused))
 
 
 def references(weights: Weights, categories: Sequence[FieldCategory], mean_logit: Array) -> Reference:
@@ -65,7 +94,7 @@ def references(weights: Weights, categories: Sequence[FieldCategory], mean_logit
     if len(unreachable) + len(known) >= _FEWEST_REFERENCES:
         return Reference((*known, *unreachable, *padding), "unreachable tokens")
     order = np.argsort(np.where(np.isnan(mean_logit), -np.inf, -mean_logit), kind="stable")
-    return Reference(tuple(map(int, order[:_STAND_INS])), "the lowest mean logits")
+    return Reference(tuple(map(int, order[:_STAND_INS])), "the lowest mean logits", known=False)
 
 
 def from_weights(weights: Weights, reference: Reference, vocab: int, threads: int | None = None) -> dict[str, Array]:

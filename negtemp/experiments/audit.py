@@ -1,0 +1,247 @@
+"""Which tokens did a model never learn? Indicators rank the vocabulary, and asking the model to say the most suspect
+ones verifies them.
+
+Candidates are the tokens nearer to those known to be unused than to those in use (`theory.ranking`), whatever their
+share of the vocabulary, or as many as the settings say. Verification walks down the ranking in windows: beyond the
+candidates while a third of a window is still confirmed (p < 0.01), and no further than the literature's 2 % once two
+windows in a row confirm fewer than one in ten. Only tokens that a text can hold are asked, unless all are.
+
+Nothing can be said, and no token is a candidate, where the model does not say its controls and tokens known to be
+unused do not stand out either: random weights, for one. It leaves out what is done with the list (`views`, `cli`).
+
+Source: theory/indicators.py, theory/thermal.py and records/audit.py.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.errors import UsageError
+from negtemp.experiments.indicators import Survey, survey
+from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
+from negtemp.model.engine import Engine
+from negtemp.model.roundtrip import FIELD_CATEGORIES, FieldCategory, field_categories
+from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.weights import Weights
+from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
+from negtemp.theory import ranking
+
+ASKED: tuple[FieldCategory, ...] = ("normal",)
+
+_WINDOW = 64
+_FIELD_SHARE = 0.02
+_GO_ON, _GIVE_UP = 1 / 3, 1 / 10
+_STANDS_OUT = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How to audit.
+
+    candidates   None for the adaptive threshold; else a number of tokens, or a share of the vocabulary below 1
+    exhaustive   ask for every token of the vocabulary, of every category
+    verify       whether to ask at all
+    """
+
+    candidates: float | None = None
+    exhaustive: bool = False
+    verify: bool = True
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a number of candidates that cannot be meant."""
+        wanted = self.candidates
+        if wanted is not None and (wanted <= 0 or (wanted > 1 and wanted != int(wanted))):
+            raise UsageError(f"{wanted:g} candidates cannot be meant; give a whole number or a percentage such as 2%")
+
+    def number(self, vocab: int) -> int | None:
+        """How many candidates were asked for, at most the vocabulary; None for the adaptive threshold."""
+        if self.candidates is None:
+            return None
+        return min(vocab, int(self.candidates) if self.candidates >= 1 else max(1, round(self.candidates * vocab)))
+
+
+def audit(
+    engine: Engine, weights: Weights, settings: AuditSettings | None = None, watch: Watch = passed
+) -> Iterator[AuditToken | Audit]:
+    """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
+
+    `watch(items, total, what)` passes items on, so that a caller can show how far along each part is. Raises
+    ModelError and DecodeError.
+    """
+    settings = settings or AuditSettings()
+    categories = field_categories(engine.model.vocabulary)
+    found = survey(engine, weights, categories, seed=settings.seed, watch=watch)
+    case = _Case(engine, categories, found, settings)
+    case.verify(watch)
+    yield from case.tokens()
+    yield case.summary()
+
+
+@dataclass
+class _Case:
+    """One audit under way."""
+
+    engine: Engine
+    categories: Sequence[FieldCategory]
+    survey: Survey
+    settings: AuditSettings
+    order: NDArray[np.int64] = field(init=False)
+    calibration: Calibration = field(init=False, default_factory=lambda: Calibration(()))
+    answers: dict[int, Answer] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.order = ranking.order(self.survey.score)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be said, or None."""
+        if self.calibration.said or self.survey.stands_out >= _STANDS_OUT:
+            return None
+        said = "the model does not say its control tokens when asked"
+        if np.isnan(self.survey.stands_out):
+            return f"nothing can be said: {said}, and no token is known to be unused"
+        return (
+            f"nothing can be said: tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f}, "
+            f"{_STANDS_OUT} is asked), and {said}" if self.settings.verify else
+            f"nothing can be said: tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f})"
+        )  # fmt: skip
+
+    @property
+    def suspects(self) -> int:
+        """How many tokens at the top of the order are candidates."""
+        wanted = self.settings.number(len(self.survey.score))
+        if wanted is not None:
+            return wanted
+        if np.isnan(self.survey.stands_out):  # a score without a scale has no threshold
+            return round(_FIELD_SHARE * len(self.survey.score))
+        return int((self.survey.score >= ranking.THRESHOLD).sum())
+
+    def verify(self, watch: Watch) -> None:
+        """Ask for controls, then for candidates where the controls were said."""
+        if not self.settings.verify:
+            return
+        examiner = Examiner(self.engine)
+        asked = [int(i) for i in self.order if self.categories[i] in ASKED]
+        chosen = controls(asked)
+        self.calibration = Calibration(tuple(watch(examiner.ask(chosen), len(chosen), "asking for controls")))
+        if self.settings.exhaustive:
+            every = [int(i) for i in self.order]
+            windows = itertools.chain.from_iterable(examiner.ask(part) for part in _windows(every))
+            self.answers = {a.token_id: a for a in watch(windows, len(every), "asking for every token")}
+        elif self.problem is None and self.calibration.said:
+            expected = len(self._expected(asked))
+            self.answers = {
+                a.token_id: a for a in watch(self._walk(examiner, asked), expected, "asking for candidates")
+            }
+
+    def _expected(self, asked: Sequence[int]) -> Sequence[int]:
+        top = {int(i) for i in self.order[: self.suspects]}
+        return [token_id for token_id in asked if token_id in top]
+
+    def _walk(self, examiner: Examiner, asked: Sequence[int]) -> Iterator[Answer]:
+        """Answers down the ranking, window by window, as the module's docstring says."""
+        expected, fewest = len(self._expected(asked)), round(_FIELD_SHARE * len(self.survey.score))
+        rates: list[float] = []
+        for number, window in enumerate(_windows(asked)):
+            done = number * _WINDOW
+            if self.settings.candidates is not None:
+                window = window[: max(0, expected - done)]
+            elif done >= expected and (not rates or rates[-1] < _GO_ON):
+                window = window[: max(0, fewest - done)] if not rates else []
+            elif done >= fewest and len(rates) > 1 and max(rates[-2:]) < _GIVE_UP:
+                window = []
+            if not window:
+                return
+            answers = list(examiner.ask(window))
+            rates.append(sum(a.probability < HEADLINE_BELOW for a in answers) / max(1, len(answers)))
+            yield from answers
+
+    def tokens(self) -> Iterator[AuditToken]:
+        """A record for each token, from the most suspect on."""
+        vocabulary = self.engine.model.vocabulary
+        count = 0 if self.problem else self.suspects
+        said = self.calibration.said
+        shown = {int(i) for i in self.order[:count]} | self.answers.keys()
+        parts = superstrings(vocabulary, shown)
+        for rank, token_id in enumerate(map(int, self.order)):
+            answer = self.answers.get(token_id)
+            p = answer.probability if answer else None
+            yield AuditToken(
+                token_id, vocabulary.piece(token_id), self.categories[token_id], rank, float(self.survey.score[token_id]),
+                self._indicators(token_id),
+                rank < count, p, verdict(p) if p is not None and said else None,
+                answer.probabilities if answer else {}, parts.get(token_id, ()),
+            )  # fmt: skip
+
+    def _indicators(self, token_id: int) -> dict[str, float]:
+        """By name; `thermal` is the one of the thermal family that takes part in the score."""
+        found = {name: float(values[token_id]) for name, values in self.survey.indicators.items()}
+        return {"thermal": found["mean_logit"], **found}
+
+    def summary(self) -> Audit:
+        adaptive = self.settings.candidates is None and not np.isnan(self.survey.stands_out)
+        return Audit(
+            self.problem, ranking.COMBINED,
+            {"source": self.survey.reference.source, "tokens": len(self.survey.reference.rows)},
+            self.survey.stands_out, ranking.THRESHOLD if adaptive else None, self.calibration.to_dict(), self._counts(),
+        )  # fmt: skip
+
+    def _counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Figures by category, in the order of the literature's."""
+        count = 0 if self.problem else self.suspects
+        candidates = Counter(self.categories[i] for i in self.order[:count])
+        figures: dict[str, dict[str, Any]] = {}
+        for category, tokens in Counter(self.categories).items():
+            p = [a.probability for i, a in self.answers.items() if self.categories[i] == category]
+            verdicts = Counter(map(verdict, p)) if self.calibration.said else Counter()
+            figures[category] = {
+                "tokens": tokens, "candidates": candidates[category], "verified": len(p), "strong": verdicts["strong"],
+                "weak": verdicts["weak"], "rejected": verdicts["rejected"],
+                "below_0_01": sum(x < HEADLINE_BELOW for x in p) if self.calibration.said else 0,
+            }  # fmt: skip
+        return {category: figures[category] for category in FIELD_CATEGORIES if category in figures}
+
+
+def _windows(token_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (token_ids[start : start + _WINDOW] for start in range(0, len(token_ids), _WINDOW))
+
+
+def superstrings(vocabulary: Vocabulary, token_ids: set[int], most: int = 8) -> dict[int, tuple[int, ...]]:
+    """Ids of other tokens that hold each token's bytes, up to `most` of them, shortest first.
+
+    A token of one byte is part of everything, and explains nothing: it has none.
+    """
+    pieces = [vocabulary.piece(token_id) for token_id in range(vocabulary.size)]
+    by_length = sorted(range(vocabulary.size), key=lambda i: len(pieces[i]))
+    starts, text, offset = [], [], 0
+    for token_id in by_length:
+        starts.append(offset)
+        text.append(pieces[token_id])
+        offset += len(pieces[token_id]) + 1
+    joined, places = b"\0".join(text), np.array(starts)
+    return {
+        token_id: tuple(_holders(joined, places, by_length, token_id, pieces[token_id], most))
+        for token_id in token_ids
+        if len(pieces[token_id]) > 1 and b"\0" not in pieces[token_id]
+    }
+
+
+def _holders(
+    joined: bytes, starts: NDArray[np.int64], ids: Sequence[int], token_id: int, piece: bytes, most: int
+) -> list[int]:
+    """Ids of the pieces in `joined`, which begin at `starts`, that hold `piece`."""
+    found: list[int] = []
+    place = joined.find(piece)
+    while place >= 0 and len(found) < most:
+        index = int(np.searchsorted(starts, place, side="right")) - 1
+        if ids[index] != token_id:
+            found.append(ids[index])
+        following = int(starts[index + 1]) if index + 1 < len(starts) else len(joined)
+        place = joined.find(piece, following)
+    return found

@@ -1,0 +1,75 @@
+"""From indicators to one score: how far a token stands from the tokens in use towards those known to be unused.
+
+For each indicator `x` that takes part, with `k` its median over tokens known to be in use and `u` its median over tokens
+known to be unused,
+
+    score_i = mean over indicators of (x_i - k) / (u - k)
+
+so 0 is a token like those in use, 1 one like the unused, whatever the units, and 0.5 a threshold that needs no share of
+the vocabulary to be guessed. "In use" is the half of the vocabulary to which the model itself gives more probability.
+Where no unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and
+the score is a rank and no distance. It leaves out verification.
+
+Source: ours; medians, because both sets are found automatically and may hold a few of the other kind.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.theory.statistics import auc, percentiles
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+COMBINED = ("mean_logit", "unused_cosine")
+THRESHOLD = 0.5
+
+
+def in_use(indicators: Mapping[str, Array]) -> Mask:
+    """The half of the vocabulary with the greater mean probability at beta = +1, `[vocab]`."""
+    rarity = indicators["thermal_plus_1"]
+    finite = rarity[np.isfinite(rarity)]
+    return np.asarray(rarity <= np.median(finite)) if len(finite) else np.zeros(len(rarity), bool)
+
+
+def structure(indicator: Array, used: Mask, unused: Mask) -> float:
+    """Probability that an unused token scores higher than one in use; about 0.5 where weights mean nothing.
+
+    NaN where either is empty.
+    """
+    told = np.isfinite(indicator)
+    return auc(indicator[unused & told], indicator[used & ~unused & told])
+
+
+def scores(indicators: Mapping[str, Array], names: Sequence[str], used: Mask, unused: Mask) -> Array:
+    """The score of every token, `[vocab]`; NaN where one of the indicators has none."""
+    parts = [indicators[name] for name in names if name in indicators]
+    scaled = [_scaled(part, used & ~unused, unused) for part in parts]
+    if any(part is None for part in scaled):
+        return np.asarray(np.mean([_share(part) for part in parts], axis=0))
+    return np.asarray(np.mean(scaled, axis=0))
+
+
+def _scaled(values: Array, used: Mask, unused: Mask) -> Array | None:
+    """(x - k) / (u - k), `[vocab]`; None where there is no such scale."""
+    told = np.isfinite(values)
+    if not (used & told).any() or not (unused & told).any():
+        return None
+    low, high = float(np.median(values[used & told])), float(np.median(values[unused & told]))
+    return (values - low) / (high - low) if math.isfinite(high - low) and high > low else None
+
+
+def _share(values: Array) -> Array:
+    """The percentile of each finite value as a share, `[vocab]`; NaN for the others."""
+    told = np.isfinite(values)
+    found = np.full(len(values), np.nan)
+    found[told] = percentiles(values[told]) / 100.0
+    return found
+
+
+def order(score: Array) -> NDArray[np.int64]:
+    """Token ids from the most suspect on, `[vocab]`; equal scores by id, those without a score last."""
+    return np.asarray(np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"))
