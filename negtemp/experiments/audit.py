@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
+from negtemp.experiments.fragments import superstrings
 from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
 from negtemp.model.engine import Engine
 from negtemp.model.roundtrip import FIELD_CATEGORIES, FieldCategory, field_categories
-from negtemp.model.vocabulary import Vocabulary
 from negtemp.model.weights import Weights
 from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
 from negtemp.theory import ranking
@@ -173,9 +173,9 @@ class _Case:
             answer = self.answers.get(token_id)
             p = answer.probability if answer else None
             yield AuditToken(
-                token_id, vocabulary.piece(token_id), self.categories[token_id], rank, float(self.survey.score[token_id]),
-                self._indicators(token_id),
-                rank < count, p, verdict(p) if p is not None and said else None,
+                token_id, vocabulary.piece(token_id), self.categories[token_id], rank,
+                float(self.survey.score[token_id]), self._indicators(token_id), rank < count,
+                p, verdict(p) if p is not None and said else None,
                 answer.probabilities if answer else {}, parts.get(token_id, ()),
             )  # fmt: skip
 
@@ -210,38 +210,3 @@ class _Case:
 
 def _windows(token_ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (token_ids[start : start + _WINDOW] for start in range(0, len(token_ids), _WINDOW))
-
-
-def superstrings(vocabulary: Vocabulary, token_ids: set[int], most: int = 8) -> dict[int, tuple[int, ...]]:
-    """Ids of other tokens that hold each token's bytes, up to `most` of them, shortest first.
-
-    A token of one byte is part of everything, and explains nothing: it has none.
-    """
-    pieces = [vocabulary.piece(token_id) for token_id in range(vocabulary.size)]
-    by_length = sorted(range(vocabulary.size), key=lambda i: len(pieces[i]))
-    starts, text, offset = [], [], 0
-    for token_id in by_length:
-        starts.append(offset)
-        text.append(pieces[token_id])
-        offset += len(pieces[token_id]) + 1
-    joined, places = b"\0".join(text), np.array(starts)
-    return {
-        token_id: tuple(_holders(joined, places, by_length, token_id, pieces[token_id], most))
-        for token_id in token_ids
-        if len(pieces[token_id]) > 1 and b"\0" not in pieces[token_id]
-    }
-
-
-def _holders(
-    joined: bytes, starts: NDArray[np.int64], ids: Sequence[int], token_id: int, piece: bytes, most: int
-) -> list[int]:
-    """Ids of the pieces in `joined`, which begin at `starts`, that hold `piece`."""
-    found: list[int] = []
-    place = joined.find(piece)
-    while place >= 0 and len(found) < most:
-        index = int(np.searchsorted(starts, place, side="right")) - 1
-        if ids[index] != token_id:
-            found.append(ids[index])
-        following = int(starts[index + 1]) if index + 1 < len(starts) else len(joined)
-        place = joined.find(piece, following)
-    return found

@@ -1,7 +1,7 @@
 """From indicators to one score: how far a token stands from the tokens in use towards those known to be unused.
 
-For each indicator `x` that takes part, with `k` its median over tokens known to be in use and `u` its median over tokens
-known to be unused,
+For each indicator `x` that takes part, with `k` its median over tokens in use and `u` its median over tokens known to
+be unused,
 
     score_i = mean over indicators of (x_i - k) / (u - k)
 
@@ -47,10 +47,8 @@ def structure(indicator: Array, used: Mask, unused: Mask) -> float:
 def scores(indicators: Mapping[str, Array], names: Sequence[str], used: Mask, unused: Mask) -> Array:
     """The score of every token, `[vocab]`; NaN where one of the indicators has none."""
     parts = [indicators[name] for name in names if name in indicators]
-    scaled = [_scaled(part, used & ~unused, unused) for part in parts]
-    if any(part is None for part in scaled):
-        return np.asarray(np.mean([_share(part) for part in parts], axis=0))
-    return np.asarray(np.mean(scaled, axis=0))
+    scaled = [found for part in parts if (found := _scaled(part, used & ~unused, unused)) is not None]
+    return np.asarray(np.mean(scaled if len(scaled) == len(parts) else [_share(part) for part in parts], axis=0))
 
 
 def _scaled(values: Array, used: Mask, unused: Mask) -> Array | None:

@@ -1,0 +1,157 @@
+"""The audit of models whose truth is known: what is found, what the model can say, and when nothing can be said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from halflearned import REACHABLE, write_half_learned
+from models import write_llama
+from vocabularies import spm_vocabulary
+
+from negtemp.errors import UsageError
+from negtemp.experiments.audit import AuditSettings, audit
+from negtemp.experiments.fragments import superstrings
+from negtemp.experiments.verification import SHAPES, Examiner, controls, probability
+from negtemp.model.engine import Engine
+from negtemp.model.library import Library
+from negtemp.model.loaded import Model
+from negtemp.model.scoring import score
+from negtemp.model.splicing import template
+from negtemp.model.weights import Weights
+from negtemp.records import Audit, AuditToken
+from negtemp.theory.boltzmann import probabilities
+
+Result = tuple[list[AuditToken], Audit]
+
+
+def audited(compiled: Library, path: Path, settings: AuditSettings | None = None) -> Result:
+    """All records of one audit."""
+    with Model(compiled, path) as model, Weights(compiled, path) as weights:
+        *tokens, summary = audit(Engine(model), weights, settings)
+    assert isinstance(summary, Audit)
+    return [token for token in tokens if isinstance(token, AuditToken)], summary
+
+
+@pytest.fixture(scope="module")
+def half_learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[int]]:
+    return write_half_learned(tmp_path_factory.mktemp("audit") / "half.gguf")
+
+
+@pytest.fixture(scope="module")
+def found(compiled: Library, half_learned: tuple[Path, set[int]]) -> Result:
+    return audited(compiled, half_learned[0])
+
+
+@pytest.fixture(scope="module")
+def exhausted(compiled: Library, half_learned: tuple[Path, set[int]]) -> Result:
+    return audited(compiled, half_learned[0], AuditSettings(exhaustive=True))
+
+
+def test_every_token_has_a_record_from_the_most_suspect_on(found: Result, half_learned: tuple[Path, set[int]]) -> None:
+    tokens, _ = found
+    assert [token.rank for token in tokens] == list(range(len(tokens)))
+    assert len({token.token_id for token in tokens}) == len(tokens)
+    scores = [token.score for token in tokens]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_candidates_are_the_tokens_never_learned(found: Result, half_learned: tuple[Path, set[int]]) -> None:
+    assert {token.token_id for token in found[0] if token.candidate} == half_learned[1]
+
+
+def test_only_what_text_can_hold_is_asked_and_all_of_it_is_confirmed(found: Result) -> None:
+    tokens, summary = found
+    confirmed = {token.raw for token in tokens if token.verdict == "strong"}
+    assert confirmed == set(REACHABLE)
+    assert summary.can_verify and summary.controls["median"] > 0.5
+    assert summary.categories["normal"]["strong"] == len(REACHABLE)
+    assert summary.categories["byte-invalid"]["verified"] == 0
+
+
+def test_an_exhaustive_audit_asks_for_every_token(exhausted: Result, half_learned: tuple[Path, set[int]]) -> None:
+    tokens, _ = exhausted
+    assert all(token.verdict is not None for token in tokens)
+    assert {token.token_id for token in tokens if token.verdict == "strong"} == half_learned[1]
+
+
+def test_a_model_that_repeats_nothing_gives_a_ranking_without_verdicts(compiled: Library, tmp_path: Path) -> None:
+    path, unknown = write_half_learned(tmp_path / "mute.gguf", says=False)
+    tokens, summary = audited(compiled, path)
+    assert not summary.can_verify and summary.problem is None
+    assert {token.token_id for token in tokens if token.candidate} == unknown
+    assert {token.verdict for token in tokens} == {None}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nothing_can_be_said_of_random_weights(compiled: Library, tmp_path: Path, seed: int) -> None:
+    pieces = [bytes([a, b]) for a in b"abcdefgh" for b in b"abcdefgh"]
+    path = write_llama(tmp_path / "random.gguf", spm_vocabulary([bytes([a]) for a in b"abcdefgh"] + pieces), seed=seed)
+    tokens, summary = audited(compiled, path)
+    assert summary.problem is not None and summary.problem.startswith("nothing can be said")
+    assert not any(token.candidate or token.verdict for token in tokens)
+
+
+def test_a_number_of_candidates_is_obeyed(compiled: Library, half_learned: tuple[Path, set[int]]) -> None:
+    tokens, summary = audited(compiled, half_learned[0], AuditSettings(candidates=10))
+    assert sum(token.candidate for token in tokens) == 10
+    assert summary.threshold is None
+
+
+@pytest.mark.parametrize(("wanted", "vocab", "number"), [(5, 100, 5), (500, 100, 100), (0.02, 1000, 20), (0.02, 10, 1)])
+def test_candidates_as_a_number_or_a_share(wanted: float, vocab: int, number: int) -> None:
+    assert AuditSettings(candidates=wanted).number(vocab) == number
+
+
+@pytest.mark.parametrize("wanted", [0, -1, 2.5])
+def test_candidates_that_cannot_be_meant_are_refused(wanted: float) -> None:
+    with pytest.raises(UsageError, match="candidates"):
+        AuditSettings(candidates=wanted)
+
+
+def test_an_answer_is_the_probability_of_the_exact_id_in_each_prompt(
+    compiled: Library, half_learned: tuple[Path, set[int]]
+) -> None:
+    """Batched and spliced, against one prompt at a time and the specification's softmax."""
+    token_id = 3 + 256 + 40
+    with Model(compiled, half_learned[0]) as model:
+        (answer,) = Examiner(Engine(model)).ask([token_id])
+        for name, p in answer.probabilities.items():
+            prompt = template(model.vocabulary, SHAPES[name]).fill(token_id)
+            (row,) = score(model, [prompt], last=1)
+            assert p == pytest.approx(float(probabilities(row.logits)[token_id]), rel=1e-2)
+    assert answer.probability == max(answer.probabilities.values())
+
+
+def test_a_token_once_said_is_not_asked_again(compiled: Library, half_learned: tuple[Path, set[int]]) -> None:
+    path, unknown = half_learned
+    with Model(compiled, path) as model:
+        said, silent = Examiner(Engine(model)).ask([3 + 256 + 40, max(unknown)])
+    assert len(said.probabilities) == 1
+    assert silent.probabilities.keys() == SHAPES.keys()
+
+
+def test_a_masked_token_is_never_likely() -> None:
+    logits = np.array([1.0, -np.inf, np.nan, 0.0], np.float32)
+    assert [probability(logits, i) for i in (1, 2)] == [0.0, 0.0]
+    assert probability(logits, 0) == pytest.approx(1 / (1 + np.exp(-1)))
+    assert probability(np.full(3, np.nan, np.float32), 0) == 0.0
+
+
+@pytest.mark.parametrize("order", [[], [1], list(range(10)), list(range(1000))], ids=len)
+def test_controls_come_from_the_less_suspect_half(order: Sequence[int]) -> None:
+    chosen = controls(order, 48)
+    assert set(chosen) <= set(order[len(order) // 2 :])
+    assert len(chosen) == min(48, len(order) - len(order) // 2)
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_superstrings_are_those_of_a_search_by_hand(bundled: Model) -> None:
+    vocabulary = bundled.vocabulary
+    pieces = [vocabulary.piece(i) for i in range(vocabulary.size)]
+    chosen = range(600, 700)
+    for token_id, holders in superstrings(vocabulary, chosen, most=10**6).items():
+        by_hand = {i for i, piece in enumerate(pieces) if pieces[token_id] in piece and i != token_id}
+        assert set(holders) == by_hand
+    few = superstrings(vocabulary, chosen, most=2)
+    assert max(map(len, few.values())) == 2
