@@ -16,7 +16,7 @@ from negtemp.theory.statistics import auc
 
 NAMES = {
     "input_norm", "input_centroid", "output_centroid", "unused_cosine", "unused_cosine_no_pc", "thermal_plus_1",
-    "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency",
+    "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency", "score",
 }  # fmt: skip
 
 Indicators = dict[str, np.ndarray]
@@ -41,7 +41,9 @@ def test_every_indicator_scores_every_token(found: Indicators, engine: Engine) -
     assert all(np.isfinite(values).all() for values in found.values())
 
 
-@pytest.mark.parametrize("name", ["input_norm", "unused_cosine", "mean_logit", "thermal_minus_half", "thermal_plus_1"])
+@pytest.mark.parametrize(
+    "name", ["input_norm", "unused_cosine", "mean_logit", "thermal_minus_half", "thermal_plus_1", "score"]
+)
 def test_a_high_score_is_a_token_never_seen(found: Indicators, counts: np.ndarray, name: str) -> None:
     assert auc(found[name][counts == 0], found[name][counts >= 6]) > 0.99
 
