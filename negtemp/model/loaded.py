@@ -21,13 +21,16 @@ ALL_LAYERS = -1
 class Model:
     """A loaded language model. Close it, or use it as a context manager."""
 
-    def __init__(self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS) -> None:
-        """Raises ModelError, in one line with llama.cpp's own reason."""
+    def __init__(
+        self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False
+    ) -> None:
+        """Raises ModelError, in one line with llama.cpp's own reason. `vocabulary_only` leaves the weights unread."""
         source.check(path)
         self.library, self.path, self.gpu_layers = library, path, gpu_layers
         api = library.api
         params = api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        params.vocab_only = vocabulary_only
         library.log.clear()
         self.handle: Any = api.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:

@@ -10,6 +10,7 @@ Source: ggml.h, `ggml_get_type_traits(type)->to_float`.
 """
 
 import ctypes
+import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,10 @@ class Tensor:
             return [result for start in starts for result in span(start)]
         with ThreadPoolExecutor(workers) as pool:
             return [result for results in pool.map(span, starts) for result in results]
+
+    def first(self, rows: int) -> "Tensor":
+        """The same tensor less every row from `rows` on, such as padding beyond the vocabulary."""
+        return dataclasses.replace(self, rows=min(rows, self.rows))
 
     def take(self, indices: Sequence[int]) -> Rows:
         """The rows of these indices, `[n, dim]`, a copy. Raises ModelError for a row that does not exist."""

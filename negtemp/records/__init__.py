@@ -3,11 +3,13 @@
 lines         what a record is, to a line and back
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
+geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 """
 
 from negtemp.records.audit import Audit, AuditToken, Verdict
 from negtemp.records.generation import Completion, Failure, Header, Step, Stop
+from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
 from negtemp.records.thermo import Spectrum, Thermo
 
@@ -19,11 +21,14 @@ __all__ = [
     "Failure",
     "Header",
     "Json",
+    "MatrixGeometry",
+    "Placement",
     "Record",
     "Spectrum",
     "Step",
     "Stop",
     "Thermo",
+    "TokenGeometry",
     "Verdict",
     "finite",
     "from_line",
