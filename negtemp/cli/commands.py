@@ -9,6 +9,7 @@ from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.run import run
 from negtemp.cli.serve import PASS_THROUGH, serve
+from negtemp.cli.spectrum import spectrum
 
 app = typer.Typer(
     name="negtemp",
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(doctor)
 app.command()(run)
 app.command()(compare)
+app.command()(spectrum)
 app.command(context_settings=PASS_THROUGH)(serve)
 
 

@@ -1,12 +1,15 @@
-"""The loops that draw records as they come: a stream for `run`, tables for `compare`; `views` says how each looks."""
+"""The loops that draw records as they come: a stream for `run`, tables for `compare`, charts
+for `spectrum`; `views` says how each looks.
+"""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from negtemp.model.vocabulary import Vocabulary
-from negtemp.records import Completion, Header, Record, Step
+from negtemp.records import Completion, Header, Record, Spectrum, Step, Thermo
 from negtemp.theory.temperature import Temperature
-from negtemp.views import console, progress
+from negtemp.views import console, progress, thermo
 
 
 def nothing(records: Iterable[Record]) -> None:
@@ -78,6 +81,32 @@ def token_tables(records: Iterable[Record], header: Header, vocabulary: Vocabula
     for completion in completions:
         categories = {token_id: vocabulary.category(token_id) for token_id in set(completion.token_ids)}
         for piece in console.token_table(completion, steps[completion.sequence], categories, vocabulary.size):
+            out.print(piece)
+
+
+def places(records: Iterable[Record]) -> list[tuple[list[Thermo], Spectrum]]:
+    """The states and the summary of each distribution, in the order in which they came."""
+    found: list[tuple[list[Thermo], Spectrum]] = []
+    states: list[Thermo] = []
+    for record in records:
+        if isinstance(record, Thermo):
+            states.append(record)
+        elif isinstance(record, Spectrum):
+            found.append((states, record))
+            states = []
+    return found
+
+
+def spectra(places: Iterable[tuple[Sequence[Thermo], Spectrum]], header: Header, as_table: bool) -> None:
+    """Draw each prompt's distribution in full, then a row for each position of its continuation."""
+    out = console.stdout()
+    console.stderr().print(console.title(header), style="dim")
+    for _, group in groupby(places, key=lambda place: place[1].sequence):
+        walk = list(group)
+        pieces = thermo.report(*walk[0], out, as_table)
+        if len(walk) > 1:
+            pieces += thermo.journey([summary for _, summary in walk], out)
+        for piece in pieces:
             out.print(piece)
 
 

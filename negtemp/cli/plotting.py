@@ -1,0 +1,36 @@
+"""`--plot FILE`: what is checked before anything runs, and the file once the image is there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from negtemp.errors import OutputError, UsageError
+from negtemp.printable import printable
+from negtemp.records import Spectrum, Thermo
+from negtemp.views import plots
+
+
+def check(path: Path | None) -> None:
+    """Raises UsageError for a format that is none of ours, OutputError where matplotlib or the folder is missing."""
+    if path is None:
+        return
+    if path.suffix.lower() not in plots.FORMATS:
+        raise UsageError(f"--plot draws {' or '.join(plots.FORMATS)}, not {_shown(path)}; end the name in one of them")
+    if not plots.available():
+        raise OutputError("--plot needs matplotlib; run: pip install 'negtemp[plot]'")
+    if not path.parent.is_dir() or path.is_dir():
+        raise OutputError(f"--plot cannot write {_shown(path)}: no such folder, or a folder itself")
+
+
+def write(path: Path | None, places: Sequence[tuple[Sequence[Thermo], Spectrum]]) -> None:
+    """Draw and write the file, over one that is there. Raises OutputError where it cannot be written."""
+    if path is None:
+        return
+    image = plots.spectrum(places, path.suffix.lower())
+    try:
+        path.write_bytes(image)
+    except OSError as error:
+        raise OutputError(f"cannot write {_shown(path)}: {error.strerror}; give --plot another file") from None
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path).encode("utf-8", "surrogateescape"), keep=" ")

@@ -1,0 +1,83 @@
+"""`negtemp spectrum`: one prompt's next-token distribution from beta = -inf through 0 to +inf."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import options
+from negtemp.errors import UsageError
+from negtemp.records import number
+
+_ALONG, _OUTPUT = "Along a continuation", "Output"
+
+
+def spectrum(
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    file: options.File = None,
+    betas: Annotated[
+        str | None,
+        typer.Option(
+            "--betas",
+            metavar="LIST",
+            rich_help_panel=options.TEMP_PANEL,
+            show_default="123 from -inf to inf",
+            help="inverse temperatures 1/T, and a table of them instead of charts",
+        ),
+    ] = None,
+    mask: options.Mask = "",
+    ignore_eos: options.IgnoreEos = False,
+    along: Annotated[
+        int,
+        typer.Option(
+            "--along", metavar="N", min=0, rich_help_panel=_ALONG, help="go on for N tokens and look after each"
+        ),
+    ] = 0,
+    temp: Annotated[
+        float | None,
+        typer.Option("--temp", rich_help_panel=_ALONG, show_default="0", help="temperature that draws those tokens"),
+    ] = None,
+    beta: Annotated[float | None, typer.Option("--beta", rich_help_panel=_ALONG, help="1/T instead")] = None,
+    seed: Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ALONG, help="-1 draws one and says which")] = 1,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", rich_help_panel=_OUTPUT, help="draw it as well, into a .png or .svg"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", rich_help_panel=_OUTPUT, help="rank every token, not the first five of each side")
+    ] = False,
+    json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and which tokens rule."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import drawing, plotting, session
+    from negtemp.experiments import spectrum as experiment
+    from negtemp.theory.temperature import GREEDY, Temperature
+
+    if along == 0 and (temp is not None or beta is not None):
+        raise UsageError("a spectrum is of every temperature; --temp and --beta only draw the tokens of --along N")
+    grid = options.temperatures(None, betas, [Temperature.of_beta(value) for value in experiment.BETAS])
+    at = options.temperature(temp, beta, GREEDY)
+    settings = options.settings(max(along, 1), ctx_size, mask, ignore_eos, 1.0, 0, 1.0, 0.0)
+    prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
+    plotting.check(plot)
+    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        described = session.described(engine, settings, prompts, grid, [drawn_seed], width=1)
+        walk = {"along": along, "along_temperature": number(at.temperature), "along_beta": number(at.beta)}
+        header = session.header("spectrum", engine, described | walk)
+        sink.write(header)
+        rulers = engine.model.vocabulary.size if everything else experiment.RULERS
+        records = experiment.spectrum(
+            engine, prompts, settings, betas=[point.beta for point in grid], rulers=rulers, along=along,
+            temperature=at, seed=drawn_seed,
+        )  # fmt: skip
+        total = len(prompts) * (along + 1) * (len(grid) + 1)
+        places = drawing.places(drawing.tracked(sink.through(records), total))
+        if not json:
+            drawing.spectra(places, header, as_table=betas is not None)
+        plotting.write(plot, places)
