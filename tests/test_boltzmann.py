@@ -96,30 +96,5 @@ def test_energy_falls_as_beta_rises_through_zero() -> None:
     assert energies[-1] == -z.max()
 
 
-@given(LOGITS, st.data())
-def test_observe_says_what_the_three_functions_say(z: np.ndarray, data: st.DataObject) -> None:
-    token_id = data.draw(st.integers(0, len(z) - 1))
-    logprob, rank, entropy = b.observe(z, token_id)
-    assert logprob == pytest.approx(b.log_probabilities(z)[token_id], abs=1e-10)
-    assert rank == b.rank(z, token_id)
-    assert entropy == pytest.approx(b.entropy(z), abs=1e-10)
-
-
-def test_observe_survives_a_token_that_the_model_masks() -> None:
-    logprob, rank, entropy = b.observe([0.0, -np.inf, 0.0], 1)
-    assert (logprob, rank) == (-math.inf, 2)
-    assert entropy == pytest.approx(math.log(2))
-
-
-@pytest.mark.parametrize(("beta", "expected"), [(1.0, 2.0), (1000.0, 2.0), (-1.0, 0.5), (-math.inf, 0.5), (0.0, 0.0)])
-def test_gap_is_between_the_two_that_the_sign_favours(beta: float, expected: float) -> None:
-    assert b.gap([9.0, 7.0, 1.0, 1.5, -np.inf], beta) == expected
-
-
-def test_gap_of_one_token_is_zero() -> None:
-    assert b.gap([3.0], -1.0) == 0.0
-    assert b.gap([3.0, -np.inf], -1.0) == 0.0
-
-
 def test_rank_counts_the_strictly_more_likely() -> None:
     assert [b.rank([1.0, 3.0, 3.0, -np.inf], i) for i in range(4)] == [2, 0, 0, 3]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from negtemp.model.context import Context, Logits
-from negtemp.model.generation import Generation
+from negtemp.model.generation import Buffers, Generation
 from negtemp.model.loaded import Model
 from negtemp.model.pace import Pace
 from negtemp.model.prompts import Prompts
@@ -46,6 +46,7 @@ class Batching:
         self._model, self._context, self._shape, self._pace = model, context, shape, pace
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
+        self._buffers = Buffers(model)
         self._waiting: Request | None = None
         self._padding = pace.widest(shape.slots)
         held = range(shape.slots, sequences)
@@ -101,7 +102,7 @@ class Batching:
     def _start(self, request: Request) -> tuple[Generation, Logits]:
         if self._shape.alone:
             self._context.clear()
-        generation = Generation(self._model, request, self._free.pop())
+        generation = Generation(self._model, request, self._free.pop(), self._buffers)
         self._live.append(generation)
         return generation, self._prompts.use(request.prompt_token_ids, generation.slot)
 

@@ -1,9 +1,10 @@
 """One request under way: its sampler chain, what it has emitted, and the figures of its records.
 
-Statistics come from the raw logits, before any filter (`theory.boltzmann`). It leaves out the decode that makes the
+Statistics come from the raw logits, before any filter (`theory.observation`). It leaves out the decode that makes the
 logits, which many generations share (`batching`).
 """
 
+import math
 import time
 from collections import Counter
 
@@ -11,21 +12,33 @@ from negtemp.errors import DecodeError
 from negtemp.model.context import Logits
 from negtemp.model.loaded import Model
 from negtemp.model.request import Request
-from negtemp.model.sampler import Chain, Draw
+from negtemp.model.sampler import Candidates, Chain, Draw
 from negtemp.printable import printable
 from negtemp.records import Completion, Step, Stop
-from negtemp.theory.boltzmann import gap, observe
+from negtemp.theory.observation import Observer
 from negtemp.theory.repetition import longest_repeat
+
+
+class Buffers:
+    """What the generations of one model draw and observe with, one after the other: so it stays in the caches."""
+
+    def __init__(self, model: Model) -> None:
+        self.candidates = Candidates(model.library.api, model.vocabulary.size)
+        self.observer = Observer(model.vocabulary.size)
 
 
 class Generation:
     """One request in the slot (the cache's sequence) `slot`. Close it: it holds a chain of C samplers."""
 
-    def __init__(self, model: Model, request: Request, slot: int) -> None:
+    def __init__(self, model: Model, request: Request, slot: int, buffers: Buffers) -> None:
         self.request, self.slot = request, slot
         self.stop: Stop | None = None
         self._vocabulary = model.vocabulary
-        self._chain = Chain(model.library, model.vocabulary.size, request.temperature, request.filters, request.seed)
+        self._observer = buffers.observer
+        self._chain = Chain(
+            model.library, model.vocabulary.size, request.temperature, request.filters, request.seed,
+            buffers.candidates,
+        )  # fmt: skip
         self._token_ids: list[int] = []
         self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
 
@@ -48,13 +61,12 @@ class Generation:
         return step
 
     def _observe(self, logits: Logits, draw: Draw) -> Step:
-        logprob, rank, entropy = observe(logits, draw.token_id)
-        if entropy != entropy:
+        seen = self._observer.observe(logits, draw.token_id, self.request.temperature.beta, draw.barred)
+        if math.isnan(seen.entropy):
             raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
-        reachable = logits if draw.candidates is None else logits[draw.candidates]
         return Step(
             self.request.sequence, len(self._token_ids), draw.token_id, self._vocabulary.piece(draw.token_id),
-            logprob, rank, entropy, gap(reachable, self.request.temperature.beta), draw.logprob,
+            seen.logprob, seen.rank, seen.entropy, seen.gap, draw.logprob,
         )  # fmt: skip
 
     def _stop(self, token_id: int) -> Stop | None:

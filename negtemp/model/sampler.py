@@ -23,26 +23,51 @@ _PENALTY_WINDOW = 64
 
 
 class Draw(NamedTuple):
-    """One drawn token, ln of its probability under the chain, and the ids that could have been drawn (None: all)."""
+    """One drawn token, ln of its probability under the chain, and what could not have been drawn (None: nothing).
+
+    barred: token ids, or a mask `[vocab]`.
+    """
 
     token_id: int
     logprob: float
-    candidates: NDArray[np.int32] | None
+    barred: NDArray[np.int32] | NDArray[np.bool_] | None
+
+
+class Candidates:
+    """The C array of a vocabulary's candidates, filled anew from logits before each draw. Chains may share one."""
+
+    def __init__(self, api: Any, vocab: int) -> None:
+        self._ids = np.arange(vocab, dtype=np.int32)
+        self.data = np.zeros(vocab, TOKEN_DATA)
+        self.id, self.logit, self.p = (self.data[name] for name in ("id", "logit", "p"))
+        self.id[:] = self._ids
+        self.array = token_data_array(api, self.data)
+        self.reference = ctypes.byref(self.array)
+
+    def fill(self, logits: NDArray[np.float32]) -> None:
+        """Every token of the vocabulary in order, with raw logits `[vocab]`."""
+        self.logit[:] = logits
+        array = self.array
+        array.size, array.selected, array.sorted = len(logits), -1, False
+
+    def restore_order(self) -> None:
+        """Put the ids back where a sampler moved them."""
+        self.id[:] = self._ids
 
 
 class Chain:
     """The C sampler chain of one sequence. Close it, or use it as a context manager."""
 
-    def __init__(self, library: Library, vocab: int, temperature: Temperature, filters: Filters, seed: int) -> None:
+    def __init__(
+        self, library: Library, vocab: int, temperature: Temperature, filters: Filters, seed: int,
+        candidates: Candidates | None = None,
+    ) -> None:  # fmt: skip
+        """`candidates` of the same vocabulary may be shared with chains that do not draw at the same moment."""
         self._api = library.api
-        self._reorders = filters.active
         self._deterministic = math.isinf(temperature.beta)
-        self._ids = np.arange(vocab, dtype=np.int32)
-        self._data = np.zeros(vocab, TOKEN_DATA)
-        self._data["id"] = self._ids
-        self._logit = self._data["logit"]
-        self._array = token_data_array(self._api, self._data)
-        self._reference = ctypes.byref(self._array)
+        self._reorders = filters.top_k > 0 or filters.top_p < 1.0 or filters.min_p > 0.0
+        self._mask = np.array(filters.mask, np.int32) if filters.mask else None
+        self._candidates = candidates or Candidates(self._api, vocab)
         self._handle = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
         for sampler in self._samplers(vocab, temperature, filters, check_seed(seed)):
             self._api.llama_sampler_chain_add(self._handle, sampler)
@@ -77,22 +102,24 @@ class Chain:
 
     def draw(self, logits: NDArray[np.float32]) -> Draw:
         """Draw from raw logits `[vocab]` float32 and tell the chain (penalties remember)."""
-        array = self._array
-        if self._reorders:
-            self._data["id"] = self._ids
-        self._logit[:] = logits
-        array.size, array.selected, array.sorted = len(self._data), -1, False
-        self._api.llama_sampler_apply(self._handle, self._reference)
-        chosen = self._data[array.selected]
-        token_id = int(chosen["id"])
+        candidates = self._candidates
+        candidates.fill(logits)
+        self._api.llama_sampler_apply(self._handle, candidates.reference)
+        selected = candidates.array.selected
+        token_id = int(candidates.id[selected])
+        p = 1.0 if self._deterministic else float(candidates.p[selected])
         self._api.llama_sampler_accept(self._handle, token_id)
-        p = 1.0 if self._deterministic else float(chosen["p"])
-        logprob = math.log(p) if p > 0 else -math.inf
-        return Draw(token_id, logprob, self._candidates(array.size) if self._reorders else None)
+        barred = self._filtered() if self._reorders else self._mask
+        return Draw(token_id, math.log(p) if p > 0 else -math.inf, barred)
 
-    def _candidates(self, size: int) -> NDArray[np.int32]:
-        kept = self._data[:size]
-        return kept["id"][kept["logit"] > -np.inf]
+    def _filtered(self) -> NDArray[np.bool_]:
+        """What the filters left out, `[vocab]`; the ids go back in order."""
+        candidates = self._candidates
+        size = candidates.array.size
+        barred = np.ones(len(candidates.id), np.bool_)
+        barred[candidates.id[:size][candidates.logit[:size] > -np.inf]] = False
+        candidates.restore_order()
+        return barred
 
     def close(self) -> None:
         if self._handle is not None:

@@ -1,0 +1,55 @@
+"""llama.cpp's own programs from the same tree: the commands that match a job of negtemp's, and their output read.
+
+A job is a prompt of some tokens, and sequences that each grow by as many. llama-bench and llama-batched-bench decode
+random tokens and draw nothing; llama-completion is the naive build (`build_naive.sh`), every filter off, as in 2023.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from speed.models import ROOT, Job
+
+BIN = Path(sys.executable).parent
+NAIVE = ROOT / "build/naive/llama-completion"
+
+_CELLS_GRAIN = 256
+
+
+def bench(job: Job) -> list[object]:
+    """llama-bench: one sequence, the job's tokens after a prompt of its length."""
+    shape = ["-p", 0, "-n", job.tokens, "-d", job.prompt_tokens, "-r", 1]
+    return [BIN / "llama-bench", "-m", job.model, *shape, "-t", job.threads, "-o", "jsonl"]
+
+
+def batched_bench(job: Job, widths: list[int]) -> list[object]:
+    """llama-batched-bench: every width in turn, one shared prompt, a unified cache."""
+    cells = job.prompt_tokens + max(widths) * job.tokens
+    shape = ["-npp", job.prompt_tokens, "-ntg", job.tokens, "-npl", ",".join(map(str, widths)), "-pps", "-kvu"]
+    context = ["-c", -(-cells // _CELLS_GRAIN) * _CELLS_GRAIN, "-b", 512, "-ub", 512]
+    program = BIN / "llama-batched-bench"
+    return [program, "-m", job.model, *shape, *context, "-t", job.threads, "--output-format", "jsonl"]
+
+
+def completion(job: Job, prompt: str, temperature: float, seed: int, program: Path = NAIVE) -> list[object]:
+    """llama-completion: one sequence, from loading the file to the last token."""
+    filters = ["--top-k", 0, "--top-p", 1, "--min-p", 0, "--repeat-penalty", 1, "--ignore-eos"]
+    draw = ["--temp", temperature, "--seed", seed, "-n", job.tokens]
+    shape = ["-c", max(_CELLS_GRAIN, job.prompt_tokens + job.tokens), "-t", job.threads]
+    return [program, "-m", job.model, "-p", prompt, *draw, *filters, *shape, "-no-cnv", "--no-display-prompt"]
+
+
+def bench_speed(output: str) -> float:
+    """Tokens/s of the one test that llama-bench's JSON Lines hold."""
+    (line,) = _objects(output)
+    return float(line["avg_ts"])
+
+
+def batched_speeds(output: str) -> dict[int, float]:
+    """Tokens/s of generation by width, from llama-batched-bench's JSON Lines."""
+    return {int(line["pl"]): float(line["speed_tg"]) for line in _objects(output)}
+
+
+def _objects(output: str) -> list[dict[str, float]]:
+    """The lines that are JSON objects; the programs print others among them."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]

@@ -1,0 +1,71 @@
+"""negtemp's Python API in a process of its own: one job from a line of JSON, its figures as a line of JSON.
+
+    python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2, "timed": false}'
+
+Half of the sequences are at T = +0.001, half at -0.001 (one alone: -0.001), each with every statistic. Speed is counted
+from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the draw and
+the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they cost.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import negtemp
+from negtemp.experiments.generate import Cell, requests
+from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.model.sampler import Chain
+from negtemp.records import Completion
+from negtemp.theory.observation import Observer
+from negtemp.theory.temperature import Temperature
+
+
+class Stopwatch:
+    """Seconds spent in some functions, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def watch(self, owner: Any, function: str, name: str) -> None:
+        """Time every call of `owner.function` under `name` from now on."""
+        inner: Callable[..., Any] = getattr(owner, function)
+        self.seconds[name] = 0.0
+
+        def timed(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            result = inner(*arguments)
+            self.seconds[name] += time.perf_counter() - started
+            return result
+
+        setattr(owner, function, timed)
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one job."""
+    stopwatch = Stopwatch()
+    sequences, tokens = job["sequences"], job["tokens"]
+    with negtemp.load(job["model"], threads=job["threads"]) as loaded:
+        if job["timed"]:
+            stopwatch.watch(loaded.engine.model.library.api, "llama_sampler_apply", "apply")
+            stopwatch.watch(Chain, "draw", "draw")
+            stopwatch.watch(Observer, "observe", "statistics")
+        temperatures = [Temperature.of(0.001 if index % 2 else -0.001) for index in range(sequences)]
+        cells = [Cell(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
+        # the first token comes of the prompt's decode, so one more is asked for
+        plan = requests(loaded.engine.model, cells, Settings(n_predict=tokens + 1, ignore_eos=True))
+        started = time.perf_counter()
+        done = [record for record in loaded.engine.generate(plan) if isinstance(record, Completion)]
+        seconds = time.perf_counter() - started
+    drawn = sequences * (tokens + 1)
+    return {
+        "prompt_tokens": len(plan[0].prompt_token_ids), "seconds": seconds,
+        "tokens_per_second": sum(completion.tokens_per_second or 0.0 for completion in done),
+        "milliseconds": {name: spent * 1000 / drawn for name, spent in stopwatch.seconds.items()},
+        "shares": {name: spent / seconds for name, spent in stopwatch.seconds.items()},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(json.loads(sys.argv[1]))))
