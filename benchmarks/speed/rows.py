@@ -5,7 +5,7 @@ A row's key is what was measured, not what came out; a key that is in the file a
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ class Rows:
             row = Row(**json.loads(line))
             self._rows[row.key] = row
 
-    def measure(self, *key: Any, by: Callable[[], Mapping[str, Any]]) -> Row:
+    def measure(self, key: Key, by: Callable[[], Mapping[str, Any]]) -> Row:
         """The row of a key: the one that is there, or a new one with the figures that `by` gives."""
         known = self._rows.get(key)
         if known and not known.problem:
             return known
         try:
-            row = Row(*key, **by())
+            row = replace(Row(*key), **by())
         except ChildError as error:
             row = Row(*key, problem=str(error))
         self._rows[row.key] = row
