@@ -1,7 +1,7 @@
 # Set-up and the everyday commands. Everything is installed into .venv; nothing outside this folder changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check env env-dev
+.PHONY: help demo test build check conformance env env-dev
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -13,6 +13,7 @@ help:
 	@echo "make test    build, then prove it: patches regenerate byte for byte, all tests"
 	@echo "make build   only build and install (BUILD_FLAGS='--backend cuda' for a GPU)"
 	@echo "make check   what a change must pass: linters, types, shell scripts, all tests"
+	@echo "make conformance   build stock llama.cpp as well: the same seeds must give the same tokens at T >= 0"
 
 demo: env
 	.venv/bin/negtemp compare
@@ -25,6 +26,9 @@ build: env
 
 check: env-dev
 	scripts/check.sh
+
+conformance: env-dev
+	scripts/conformance.sh
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "negtemp needs Python 3.11 or newer; name one with make PYTHON=/path/to/python" >&2; exit 1; }

@@ -30,6 +30,7 @@ FIX = "build it with `scripts/build_llama.sh --tools` in a clone of negtemp"
 FILTERS_OFF = (
     "--top-k", "0", "--top-p", "1", "--min-p", "0", "--top-nsigma", "-1", "--typical", "1", "--xtc-probability", "0",
     "--repeat-penalty", "1", "--presence-penalty", "0", "--frequency-penalty", "0", "--dry-multiplier", "0",
+    "--mirostat", "0", "--samplers", "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature",
 )  # fmt: skip
 
 _POLL_SECONDS = 0.1
@@ -95,11 +96,15 @@ def executable() -> Path:
 class Server:
     """A running llama-server. Use it as a context manager: it stops with the block."""
 
-    def __init__(self, model: Path, address: Address, options: Sequence[str] = (), log: IO[str] | None = None) -> None:
+    def __init__(
+        self, model: Path, address: Address, options: Sequence[str] = (), log: IO[str] | None = None,
+        program: Path | None = None,
+    ) -> None:  # fmt: skip
         """Starts it; `options` go to llama-server as they are, and its log to `log`. Raises NegtempError."""
         source.check(model)
         self.model, self.address = model, free(address)
-        command = [str(executable()), "--model", str(model), "--host", address.host, "--port", str(self.address.port)]
+        command = [str(program or executable()), "--model", str(model)]
+        command += ["--host", address.host, "--port", str(self.address.port)]
         key = ["--api-key", address.api_key] if address.api_key else []
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         # a session of its own, so that Ctrl-C reaches negtemp alone and the stop is ours to order
@@ -129,7 +134,7 @@ class Server:
 
     def _is_healthy(self) -> bool:
         try:
-            return self._ask("health") is not None
+            return self.ask("health") is not None
         except (OSError, ValueError):  # not listening yet, or 503 while it loads
             return False
 
@@ -146,9 +151,9 @@ class Server:
     def _first_token(self, temperature: float) -> Any:
         request = {"prompt": "Temperature", "n_predict": 1, "temperature": temperature, "ignore_eos": True,
                    "return_tokens": True, "cache_prompt": False}  # fmt: skip
-        return self._ask("completion", request)["tokens"]
+        return self.ask("completion", request)["tokens"]
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """The server's answer to a GET, or to a POST of `body`. Raises OSError (HTTPError among them), ValueError."""
         url = f"{self.address.url.removesuffix('v1')}{path}"
         data = None if body is None else json.dumps(body).encode()
@@ -158,9 +163,12 @@ class Server:
         with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as answer:
             return json.load(answer)
 
-    def wait(self) -> int:
-        """Returns the server's exit status when it ends by itself."""
-        return self._process.wait()
+    def wait(self) -> None:
+        """Returns when the server has ended by itself. Raises NegtempError where that was a failure."""
+        status = self._process.wait()
+        if status:
+            self._reader.join()
+            raise NegtempError(f"llama-server ended with status {status}: {self._complaint()}")
 
     def stop(self) -> None:
         """Ask it to end, and see that it does."""

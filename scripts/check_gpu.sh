@@ -15,7 +15,7 @@ scripts/build_llama.sh --backend "$backend" --tools
 "$bin/python" -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
 "$bin/negtemp" doctor
 "$bin/python" -m pytest -q tests/test_sampler.py tests/test_library.py
-# shellcheck disable=SC2043  # one more program may join
-for program in test-backend-sampler; do "build/tests/$program" --model negtemp/data/tiny.gguf >"$work/$program.log" 2>&1; done
 [ -f "$work/random-1b.gguf" ] || "$bin/python" benchmarks/random_llama.py --output "$work/random-1b.gguf"
+build/tests/test-backend-sampler --model "$work/random-1b.gguf" >"$work/test-backend-sampler.log" 2>&1 ||
+    { tail -n 5 "$work/test-backend-sampler.log" >&2 && exit 1; }
 "$bin/python" scripts/compare_paths.py negtemp/data/tiny.gguf "$work/random-1b.gguf"

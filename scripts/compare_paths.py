@@ -38,7 +38,7 @@ def certain(steps: Sequence[Step]) -> int:
 def completion_text(model: str, temperature: float) -> bytes:
     """What llama-completion prints with the sampler graph on the device."""
     program = Path(sys.executable).with_name("llama-completion")
-    filters = ["--top-k", "0", "--top-p", "1", "--min-p", "0", "--ignore-eos"]
+    filters = ["--top-k", "0", "--top-p", "1", "--min-p", "0", "--ignore-eos", "--special"]
     command = [str(program), "-m", model, "-p", PROMPT, "-n", str(TOKENS), "--temp", str(temperature), *filters, "-bs"]
     options = ["-ngl", "99", "-c", "512", "-no-cnv", "--no-display-prompt", "--seed", "1"]
     return subprocess.run([*command, *options], capture_output=True, check=True).stdout

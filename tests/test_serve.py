@@ -1,6 +1,5 @@
 """`negtemp serve`: real openai clients over a real socket get what `negtemp run` gives, at either sign."""
 
-import itertools
 import json
 import os
 import signal
@@ -12,26 +11,25 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import openai
 import pytest
+import typer
+from paths import TOKENS, expected, text
 
+from negtemp.cli.commands import app
 from negtemp.errors import EngineMissingError, NegtempError, UsageError
 from negtemp.experiments.compare import compare
-from negtemp.experiments.generate import generate
-from negtemp.experiments.settings import Settings
+from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model import source
 from negtemp.model.engine import Engine
-from negtemp.records import Completion, Step
+from negtemp.records import Completion
 from negtemp.server import Address, Server, executable
 from negtemp.theory.temperature import Temperature
 
 NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
-PROMPT = "Temperature is a concept"
-TOKENS = 12
-# the server decodes several requests in one batch, which moves the last bits; below this gap a token may differ
-CLOSE_NATS = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -53,24 +51,6 @@ def client(server: Server) -> Iterator[openai.OpenAI]:
     """A client as users have it."""
     with openai.OpenAI(base_url=server.address.url, api_key="none", max_retries=0) as made:
         yield made
-
-
-def expected(engine: Engine, temperature: float, prompt: str = PROMPT, tokens: int = TOKENS) -> list[Step]:
-    """The steps of `negtemp run`, up to the first whose choice hangs on rounding or that a server does not show."""
-    at = Temperature.of(temperature)
-    records = generate(engine, [prompt], at, 1, Settings(n_predict=tokens, ignore_eos=True))
-    steps = [record for record in records if isinstance(record, Step)]
-    control = engine.model.vocabulary.in_categories(["control"])
-    return list(itertools.takewhile(lambda step: step.gap > CLOSE_NATS and step.token_id not in control, steps))
-
-
-def text(steps: list[Step]) -> str:
-    """Their text, as far as it is valid UTF-8: what a server makes of other bytes is its own affair."""
-    data = b"".join(step.raw for step in steps)
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        return data[: error.start].decode()
 
 
 def complete(client: openai.OpenAI, temperature: float, prompt: str = PROMPT, **options: object) -> str:
@@ -223,15 +203,52 @@ def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_pa
     assert done.stderr.splitlines()[-1].startswith("negtemp: llama-server cannot serve")
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_stops_it_and_frees_the_port(server: Server, sent: signal.Signals, status: int) -> None:
-    with subprocess.Popen(
-        [NEGTEMP, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+@contextmanager
+def serving(*options: str) -> "Iterator[tuple[subprocess.Popen[str], int]]":
+    """`negtemp serve` as a user starts it, and its port, once it says that it serves."""
+    command = [NEGTEMP, "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        port = int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
+        try:
+            yield process, int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
+def test_a_signal_stops_it_and_frees_the_port(server: Server, sent: signal.Signals, status: int) -> None:
+    with serving() as (process, port):
         process.send_signal(sent)
         process.communicate(timeout=30)
         assert process.returncode == status
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_server_that_dies_is_one_line(server: Server) -> None:
+    with serving() as (process, _):
+        [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert errors.splitlines()[-1].startswith("negtemp: llama-server ended with status -9")
+
+
+def test_a_key_is_asked_of_every_client(server: Server) -> None:
+    with serving("--api-key", "secret") as (_, port):
+        for key, answers in (("secret", True), ("guess", False)):
+            with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as asking:
+                try:
+                    complete(asking, -0.001)
+                except openai.AuthenticationError:
+                    assert not answers
+                else:
+                    assert answers
+
+
+def test_llama_servers_own_options_reach_it_whole() -> None:
+    given = ["-md", "draft.gguf", "-hf", "org/repo", "-np", "2", "--temp", "-0.5", "-c", "512"]
+    command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    context = command.make_context("serve", ["-m", "model.gguf", *given])
+    assert context.args == given
+    assert context.params["model"] == Path("model.gguf")

@@ -8,7 +8,7 @@ import negtemp
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.run import run
-from negtemp.cli.serve import PASS_THROUGH, serve
+from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
 from negtemp.cli.spectrum import spectrum
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app.command()(doctor)
 app.command()(run)
 app.command()(compare)
 app.command()(spectrum)
-app.command(context_settings=PASS_THROUGH)(serve)
+app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 
 
 def _version(wanted: bool) -> None:

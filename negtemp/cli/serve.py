@@ -1,13 +1,26 @@
 """`negtemp serve`: the patched llama-server, with every filter off, for any client of the OpenAI API."""
 
+import re
 import signal
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from negtemp.cli import options
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+class ServeCommand(TyperCommand):
+    """Leaves llama-server's short options whole: `-md FILE` would else be read as `-m d`, and `-hf` as `-h -f`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        hidden = [f"\0{part}" if re.fullmatch(r"-[a-zA-Z]{2,}", part) else part for part in args]
+        rest = super().parse_args(ctx, hidden)
+        ctx.args = [part.removeprefix("\0") for part in ctx.args]
+        return rest
+
 
 _EXAMPLE = """\
 client = openai.OpenAI(base_url="{url}", api_key="{key}")
@@ -34,7 +47,8 @@ def serve(
 
     path = source.resolve(model)
     address = Address(host, port, api_key)
-    signal.signal(signal.SIGTERM, _stop)
+    for sent in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sent, _stop)
     with Server(path, address, context.args, sys.stderr if verbose else None) as server:
         typer.echo(f"loading {source.shown(path)}", err=True)
         server.wait_until_ready()
@@ -42,10 +56,9 @@ def serve(
         url, key = server.address.url, "YOUR KEY" if api_key else "none"
         typer.echo(f"serving {url}  (Ctrl-C stops)\n\n{_EXAMPLE.format(url=url, key=key, name=path.stem)}\n")
         sys.stdout.flush()
-        status = server.wait()
-    raise typer.Exit(1 if status else 0)
+        server.wait()
 
 
 def _stop(*_: object) -> None:
-    """SIGTERM, as a service manager sends it: leave the block, which stops the server, with status 0."""
+    """What a service manager and a closed terminal send: leave the block, which stops the server, with status 0."""
     raise SystemExit(0)
