@@ -4,6 +4,8 @@ lines         what a record is, to a line and back
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
+generation    Header (once, first), Step (one token), Completion (one finished sequence)
+trial         Trial (one token that the model was asked to say), Repetition (once, last)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 """
 
@@ -12,6 +14,7 @@ from negtemp.records.generation import Completion, Failure, Header, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
 from negtemp.records.thermo import Spectrum, Thermo
+from negtemp.records.trial import Repetition, Trial
 
 __all__ = [
     "SCHEMA",
@@ -24,11 +27,13 @@ __all__ = [
     "MatrixGeometry",
     "Placement",
     "Record",
+    "Repetition",
     "Spectrum",
     "Step",
     "Stop",
     "Thermo",
     "TokenGeometry",
+    "Trial",
     "Verdict",
     "finite",
     "from_line",

@@ -1,0 +1,168 @@
+"""Will the model say these tokens when it is asked to?
+
+Each token is put by its id into prompts of several shapes (`shapes`); its score is the greatest probability of that
+very id at the place of the answer, and in that shape the model then answers, greedily and by drawing. Every candidate
+has controls that resemble it (`matching`), because small models, and rare letters, are hard to repeat for reasons of
+their own: a model that does not say half of its controls is unable to repeat, and nothing is said of its candidates.
+
+It leaves out how the candidates were found, and whether a token could be reached from text.
+
+Sources: scoring by the exact id, Land & Bartolo 2024 (arXiv 2405.05417), section 3.3; controls, because detectors
+without them call up to a fifth of a vocabulary broken (Zhang et al. 2024, arXiv 2408.04905, their labels of Llama-2).
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.experiments import matching
+from negtemp.experiments.shapes import ANSWER_TOKENS
+from negtemp.model.engine import Engine, Request
+from negtemp.model.scoring import score
+from negtemp.model.splicing import Template
+from negtemp.records import Completion, Repetition, Trial
+from negtemp.records.trial import SAYS_ABOVE, Outcome, Role
+from negtemp.theory.boltzmann import observe
+from negtemp.theory.statistics import Interval, bootstrap
+from negtemp.theory.temperature import GREEDY, Temperature
+
+_SEQUENCES = 16
+_MOST_CELLS = 4096
+_FEWEST_PAIRS = 3
+_SMALLEST = 1e-300  # of a probability whose logarithm is taken
+_LIKE = 0.1  # a smaller loss of probability than this is called none
+_UNCHANGED = Temperature.of(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How to ask. counts: how often each token occurred in training, `[vocab]`, where it is known."""
+
+    controls: int = 3
+    samples: int = 4
+    seed: int = 1
+    counts: Sequence[int] | None = None
+
+
+class _Asked(NamedTuple):
+    token_id: int
+    role: Role
+    control_for: int | None
+    matched_on: tuple[str, ...]
+
+
+class _Answer(NamedTuple):
+    """The place of the answer in one shape."""
+
+    probability: float
+    rank: int
+
+
+def repeat(
+    engine: Engine, candidates: Sequence[int], shapes: Mapping[str, Template], asking: Asking
+) -> Iterator[Trial | Repetition]:
+    """A Trial for every candidate and its controls, then the Repetition.
+
+    Raises ModelError for an id that does not exist, PromptError, DecodeError.
+    """
+    vocabulary = engine.model.vocabulary
+    unique = list(dict.fromkeys(candidates))
+    drawn = matching.controls(vocabulary, unique, asking.controls, asking.seed, asking.counts)
+    asked = [_Asked(one, "candidate", None, ()) for one in unique]
+    asked += [_Asked(one.token_id, "control", one.control_for, one.matched_on) for one in drawn]
+    trials = []
+    for trial in _trials(engine, asked, shapes, asking):
+        trials.append(trial)
+        yield trial
+    yield conclusion(trials)
+
+
+def _trials(engine: Engine, asked: Sequence[_Asked], shapes: Mapping[str, Template], asking: Asking) -> Iterator[Trial]:
+    places = {name: _answers(engine, asked, shape) for name, shape in shapes.items()}
+    best = [max(shapes, key=lambda name: places[name][i].probability) for i in range(len(asked))]
+    prompts = [shapes[name].fill(one.token_id) for name, one in zip(best, asked, strict=True)]
+    for i, said in enumerate(_said(engine, prompts, asking)):
+        greedy, drawn = said[0], said[1:]
+        one, vocabulary = asked[i], engine.model.vocabulary
+        yield Trial(
+            one.token_id, vocabulary.piece(one.token_id), vocabulary.category(one.token_id), one.role,
+            places[best[i]][i].probability, {name: places[name][i].probability for name in shapes},
+            best[i], places[best[i]][i].rank, greedy, vocabulary.detokenize(greedy),
+            float(np.mean([one.token_id in answer for answer in drawn])) if drawn else None,
+            one.control_for, one.matched_on,
+        )  # fmt: skip
+
+
+def _answers(engine: Engine, asked: Sequence[_Asked], shape: Template) -> list[_Answer]:
+    """What the model thinks of each token at the place of the answer."""
+    rows = score(engine.model, (shape.fill(one.token_id) for one in asked), threads=engine.threads)
+    found = (observe(row.logits, asked[row.prompt].token_id) for row in rows)
+    return [_Answer(float(np.exp(logprob)), rank) for logprob, rank, _ in found]
+
+
+def _said(engine: Engine, prompts: Sequence[tuple[int, ...]], asking: Asking) -> Iterator[list[tuple[int, ...]]]:
+    """For each prompt its greedy answer, then the drawn ones, as token ids."""
+    ways = [(GREEDY, asking.seed), *((_UNCHANGED, asking.seed + number) for number in range(asking.samples))]
+    longest = max(map(len, prompts), default=1) + ANSWER_TOKENS
+    rows = max(1, min(_SEQUENCES // len(ways), _MOST_CELLS // (longest * len(ways))))
+    remaining = iter(prompts)
+    while together := list(islice(remaining, rows)):
+        requests = [
+            Request(number, "", prompt, temperature, seed, ANSWER_TOKENS, longest)
+            for number, (prompt, (temperature, seed)) in enumerate((prompt, way) for prompt in together for way in ways)
+        ]
+        done = {r.sequence: r.token_ids for r in engine.generate(requests) if isinstance(r, Completion)}
+        yield from ([done[row * len(ways) + way] for way in range(len(ways))] for row in range(len(together)))
+
+
+def conclusion(trials: Sequence[Trial]) -> Repetition:
+    """What the trials show, candidates against their own controls."""
+    candidates = [trial for trial in trials if trial.role == "candidate"]
+    controls = [trial for trial in trials if trial.role == "control"]
+    losses = _losses(candidates, controls, np.asarray)
+    nats = _losses(candidates, controls, lambda p: np.log(np.maximum(p, _SMALLEST)))
+    interval, nats_interval = bootstrap(losses), bootstrap(nats)
+    controls_said = _share_said(controls)
+    return Repetition(
+        len(candidates), len(controls), _share_said(candidates), controls_said,
+        _mean(losses), (interval.low, interval.high), _mean(nats), (nats_interval.low, nats_interval.high),
+        len(losses), _outcome(len(losses), controls_said, interval),
+    )  # fmt: skip
+
+
+def _losses(
+    candidates: Sequence[Trial], controls: Sequence[Trial], scale: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[float]:
+    """For each candidate that has controls, its probability on a scale less the mean of theirs."""
+    own: defaultdict[int | None, list[float]] = defaultdict(list)
+    for control in controls:
+        own[control.control_for].append(control.probability)
+    return [
+        float(scale(np.array(trial.probability)) - scale(np.array(own[trial.token_id])).mean())
+        for trial in candidates
+        if own[trial.token_id]
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
+
+
+def _share_said(trials: Sequence[Trial]) -> float:
+    return _mean([trial.probability > SAYS_ABOVE for trial in trials])
+
+
+def _outcome(pairs: int, controls_said: float, interval: Interval) -> Outcome:
+    if pairs and controls_said < 0.5:
+        return "unable to repeat"
+    if pairs < _FEWEST_PAIRS:
+        return "cannot tell"
+    if interval.high < -_LIKE:
+        return "not said"
+    return "said like the controls" if interval.low > -_LIKE else "cannot tell"
