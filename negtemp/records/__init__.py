@@ -4,9 +4,8 @@ lines         what a record is, to a line and back
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
-generation    Header (once, first), Step (one token), Completion (one finished sequence)
-trial         Trial (one token that the model was asked to say), Repetition (once, last)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
+trial         Trial (one token that the model was asked to say), Repetition (once, last)
 """
 
 from negtemp.records.audit import Audit, AuditToken, Verdict
