@@ -9,7 +9,9 @@ from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.run import run
 from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
+from negtemp.cli.show import show
 from negtemp.cli.spectrum import spectrum
+from negtemp.cli.sweep import sweep
 
 app = typer.Typer(
     name="negtemp",
@@ -24,6 +26,9 @@ app.command()(run)
 app.command()(compare)
 app.command()(spectrum)
 app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
+app.command()(sweep)
+app.command()(show)
+app.command(context_settings=PASS_THROUGH)(serve)
 
 
 def _version(wanted: bool) -> None:

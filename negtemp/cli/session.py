@@ -2,13 +2,12 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import negtemp
 from negtemp.errors import OutputError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, source
@@ -16,8 +15,11 @@ from negtemp.model.context import default_threads
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import Model
 from negtemp.printable import printable
-from negtemp.records import Header, Record, number, to_line
+from negtemp.records import Record, number, to_line
+from negtemp.runs.provenance import header
 from negtemp.theory.temperature import Temperature
+
+__all__ = ["Sink", "described", "header", "open_engine", "sink"]
 
 _RECORDS = "records.jsonl"
 
@@ -38,24 +40,6 @@ def _leave(reason: str) -> None:
     sys.stderr.write(f"negtemp: llama.cpp gave up on this model: {reason}; the file is corrupt or not supported\n")
     sys.stderr.flush()
     os._exit(1)
-
-
-def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
-    """The first record: what runs, on what, by what."""
-    model, built = engine.model, engine.model.library
-    return Header(
-        negtemp.__version__,
-        command,
-        {
-            "name": model.name,
-            "description": model.description,
-            "vocabulary": model.vocabulary.size,
-            "file": source.shown(model.path),
-            "fingerprint": source.fingerprint(model.path),
-        },
-        {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
-        settings,
-    )
 
 
 def described(

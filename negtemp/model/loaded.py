@@ -68,6 +68,18 @@ class Model:
         return int(self.library.api.llama_model_n_ctx_train(self.handle))
 
     @property
+    def layers(self) -> int:
+        return int(self.library.api.llama_model_n_layer(self.handle))
+
+    @property
+    def key_value_width(self) -> int:
+        """Values that a layer's keys take for one token; its values take as many."""
+        api = self.library.api
+        heads, key_heads = api.llama_model_n_head(self.handle), api.llama_model_n_head_kv(self.handle)
+        length = self._metadata(f"{self._metadata('general.architecture')}.attention.key_length")
+        return int(key_heads * (int(length) if length else api.llama_model_n_embd(self.handle) // max(1, heads)))
+
+    @property
     def can_cut_memory(self) -> bool:
         """Whether a sequence's memory can be shared up to a position; a recurrent state is all or nothing."""
         api = self.library.api

@@ -4,6 +4,7 @@ lines         what a record is, to a line and back
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
+sweep         Forecast (what a sweep will take), Summary (what came out at one temperature)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
 """
@@ -12,6 +13,7 @@ from negtemp.records.audit import Audit, AuditToken, Verdict
 from negtemp.records.generation import Completion, Failure, Header, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
+from negtemp.records.sweep import Estimate, Forecast, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial
 
@@ -20,7 +22,9 @@ __all__ = [
     "Audit",
     "AuditToken",
     "Completion",
+    "Estimate",
     "Failure",
+    "Forecast",
     "Header",
     "Json",
     "MatrixGeometry",
@@ -30,6 +34,7 @@ __all__ = [
     "Spectrum",
     "Step",
     "Stop",
+    "Summary",
     "Thermo",
     "TokenGeometry",
     "Trial",

@@ -110,7 +110,7 @@ def _quantiles(means: Array, level: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def wilson(successes: int, trials: int, z: float = Z_95) -> Interval:
+def wilson(successes: float, trials: int, z: float = Z_95) -> Interval:
     """Wilson's score interval of a share; (0, 1) without a trial.
 
     >>> tuple(round(end, 3) for end in wilson(8, 10))

@@ -12,26 +12,27 @@ Item = TypeVar("Item")
 _LINE_EVERY_SECONDS = 30.0
 
 
-def tracked(items: Iterable[Item], total: int, what: str, console: Console) -> Iterator[Item]:
-    """The items, unchanged, while `console` shows how many of `total` have passed."""
-    return _bar(items, total, what, console) if console.is_terminal else _lines(items, total, what, console)
+def tracked(items: Iterable[Item], total: int, what: str, console: Console, before: int = 0) -> Iterator[Item]:
+    """The items, unchanged, while `console` shows how many of `total` have passed, `before` of them earlier."""
+    show = _bar if console.is_terminal else _lines
+    return show(items, total, what, console, before)
 
 
-def _bar(items: Iterable[Item], total: int, what: str, console: Console) -> Iterator[Item]:
+def _bar(items: Iterable[Item], total: int, what: str, console: Console, before: int) -> Iterator[Item]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(what, total=total, completed=before)
         for item in items:
             yield item
             progress.advance(task)
 
 
-def _lines(items: Iterable[Item], total: int, what: str, console: Console) -> Iterator[Item]:
+def _lines(items: Iterable[Item], total: int, what: str, console: Console, before: int) -> Iterator[Item]:
     started = last = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
         if now - last >= _LINE_EVERY_SECONDS:
-            left = (now - started) / done * max(0, total - done)
-            console.print(f"{what}: {done} of {total}, about {left:.0f} s left")
+            left = (now - started) / done * max(0, total - before - done)
+            console.print(f"{what}: {before + done} of {total}, about {left:.0f} s left", soft_wrap=True)
             last = now

@@ -1,0 +1,63 @@
+"""Ctrl-C and SIGTERM during a long run: once ends it in order, twice at once.
+
+The first raises KeyboardInterrupt in the main thread as soon as llama.cpp returns from the decode under way. Python
+runs no handler before that, so a thread reads the signals from a pipe: it says what is going on where a decode takes
+long, and ends the process at the second signal whatever the main thread is doing. What is saved by then is whole.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+STATUS = 130
+
+_PATIENCE_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def once_in_order_twice_at_once() -> Iterator[threading.Event]:
+    """The event is set by the first signal, for whoever might not see the KeyboardInterrupt. Main thread only."""
+    seen = threading.Event()
+
+    def first_raises(number: int, frame: FrameType | None) -> None:
+        if not seen.is_set():
+            seen.set()
+            raise KeyboardInterrupt
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, first_raises) for number in (signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=_watch, args=(reader,), daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(before_fd)
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+
+
+def _watch(reader: int) -> None:
+    """Count the signals; the pipe's end means that the run is over."""
+    if not os.read(reader, 1):
+        return
+    if not select.select([reader], [], [], _PATIENCE_SECONDS)[0]:
+        _say("stopping after the decode under way; once more stops at once")
+    if os.read(reader, 1):
+        _say("stopped at once; all that is saved is whole")
+        os._exit(STATUS)
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"\nnegtemp: {message}\n")
+        sys.stderr.flush()

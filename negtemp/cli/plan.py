@@ -1,0 +1,123 @@
+"""A sweep's plan in TOML: the options of `negtemp sweep` by their long names, lists as lists.
+
+    model = "7b.gguf"
+    prompts = ["Temperature is a concept", "The capital of France is"]
+    files = ["prompts/long.txt"]
+    betas = [-1000, -1, 0, 1, 1000]        # or temps; the default is the grid
+    seeds = [1, 2, 3]
+    output = "runs/first"
+
+    [sampling]
+    n_predict = 64
+    mask = ["control", "byte"]
+
+Paths are relative to the plan. An option on the command line or in the environment wins over the plan.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from negtemp.errors import UsageError
+from negtemp.printable import printable
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The plan as values of the command's parameters. Raises UsageError naming what cannot be meant."""
+    shown = printable(os.fsencode(path), keep=" ")
+    try:
+        fields = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the plan {shown}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"the plan {shown} is not TOML: {printable(str(error).encode(), keep=' ')}") from None
+    sampling = fields.pop("sampling", {})
+    if not isinstance(sampling, dict):
+        raise UsageError(f"the plan {shown} has a sampling that is no table; begin it with [sampling]")
+    try:
+        return {
+            name: value
+            for known, section in ((_PLAN, fields), (_SAMPLING, sampling))
+            for name, value in _parameters(known, section, path.parent)
+        }
+    except UsageError as error:
+        raise UsageError(f"the plan {shown} {error}") from None
+
+
+Reader = Callable[[Any, Path], Any]
+
+
+def _parameters(known: Mapping[str, tuple[str, Reader]], section: Mapping[str, Any], folder: Path) -> Any:
+    for key, value in section.items():
+        if key not in known:
+            raise UsageError(f"has {printable(key.encode())!r}, which is none of {', '.join(known)}")
+        name, reader = known[key]
+        try:
+            yield name, reader(value, folder)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"has {key} = {printable(repr(value).encode(), keep=' ')}; give {error}") from None
+
+
+def _of(kind: type, words: str) -> Reader:
+    def reader(value: Any, _: Path) -> Any:
+        if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
+            raise TypeError(words)
+        return value
+
+    return reader
+
+
+def _list(item: Reader, words: str) -> Reader:
+    def reader(value: Any, folder: Path) -> Any:
+        if not isinstance(value, list):
+            raise TypeError(words)
+        return [item(entry, folder) for entry in value]
+
+    return reader
+
+
+def _joined(reader: Reader) -> Reader:
+    """A list as the command line writes it."""
+    return lambda value, folder: ",".join(map(str, reader(value, folder)))
+
+
+def _path(value: Any, folder: Path) -> Path:
+    return folder / Path(_text(value, folder)).expanduser()
+
+
+_text = _of(str, "a text")
+_count = _of(int, "a whole number")
+_number = _of(float, "a number")
+_switch = _of(bool, "true or false")
+_numbers = _joined(_list(_number, "a list of numbers"))
+
+# the plan's word -> the command's parameter and how to read it
+_PLAN: dict[str, tuple[str, Reader]] = {
+    "model": ("model", _path),
+    "prompts": ("prompt", _list(_text, "a list of texts")),
+    "files": ("file", _list(_path, "a list of files")),
+    "temps": ("temps", _numbers),
+    "betas": ("betas", _numbers),
+    "seeds": ("seeds", _joined(_list(_count, "a list of whole numbers"))),
+    "repeats": ("repeats", _count),
+    "output": ("output", _path),
+    "parallel": ("parallel", _count),
+    "threads": ("threads", _count),
+    "n_gpu_layers": ("n_gpu_layers", _count),
+    "deterministic": ("deterministic", _switch),
+    "steps": ("steps", _switch),
+}
+_SAMPLING: dict[str, tuple[str, Reader]] = {
+    "n_predict": ("n_predict", _count),
+    "ctx_size": ("ctx_size", _count),
+    "mask": ("mask", _joined(_list(_text, "a list of texts"))),
+    "ignore_eos": ("ignore_eos", _switch),
+    "top_k": ("top_k", _count),
+    "top_p": ("top_p", _number),
+    "min_p": ("min_p", _number),
+    "repeat_penalty": ("repeat_penalty", _number),
+}
+# one of a group on the command line puts the whole group of the plan aside
+GROUPS = (("prompt", "file"), ("temps", "betas"))

@@ -1,0 +1,112 @@
+"""`negtemp sweep`: prompts × temperatures × seeds into a run directory that survives anything."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from negtemp.cli import options
+
+_SWEEP = "Sweep"
+
+
+def sweep(
+    context: typer.Context,
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    file: options.File = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", rich_help_panel=_SWEEP, help="a TOML file that holds these options"),
+    ] = None,
+    temps: Annotated[
+        str | None,
+        typer.Option("--temps", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="temperatures"),
+    ] = None,
+    betas: Annotated[
+        str | None,
+        typer.Option(
+            "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL,
+            show_default="21 from -1000 through 0 to 1000", help="inverse temperatures 1/T",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="LIST", rich_help_panel=_SWEEP, help="a unit for each; all betas share it")
+    ] = "1",
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, rich_help_panel=_SWEEP, help="units for each seed, each drawn anew")
+    ] = 1,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "-np", "--parallel", min=1, max=200, rich_help_panel=_SWEEP, show_default="what is fastest here",
+            help="sequences decoded together",
+        ),
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", rich_help_panel=_SWEEP, help="one sequence at a time, to the last bit")
+    ] = False,
+    n_predict: options.NPredict = 40,
+    mask: options.Mask = "",
+    ignore_eos: options.IgnoreEos = False,
+    top_k: options.TopK = 0,
+    top_p: options.TopP = 1.0,
+    min_p: options.MinP = 0.0,
+    repeat_penalty: options.RepeatPenalty = 1.0,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    steps: Annotated[
+        bool, typer.Option("--steps", rich_help_panel="Output", help="keep a record of every token as well")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_SWEEP, help="say how many units, how much memory and time")
+    ] = False,
+    json: options.Json = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", rich_help_panel="Output", show_default="negtemp-runs/sweep-…",
+            help="the run directory",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Prompts × temperatures × seeds into a run directory; the same command again goes on where it stopped."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import plan as plan_file
+    from negtemp.cli import session
+    from negtemp.cli.sitting import Sitting
+
+    given = {name for name in context.params if context.get_parameter_source(name).name != "DEFAULT"}  # type: ignore[union-attr]
+    wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
+    what = _plan(wanted)
+    with session.open_engine(wanted["model"], wanted["n_gpu_layers"], wanted["threads"]) as engine:
+        sitting = Sitting(engine, what, wanted["parallel"], wanted["output"])
+        if dry_run:
+            sitting.forecast(json)
+            return
+        status = sitting.run(json)
+    raise typer.Exit(status)
+
+
+def _from_plan(plan_file: Any, path: Path, given: set[str]) -> dict[str, Any]:
+    """The plan's values, less what the command line decides."""
+    decided = given | {name for group in plan_file.GROUPS if given & set(group) for name in group}
+    return {name: value for name, value in plan_file.read(path).items() if name not in decided}
+
+
+def _plan(wanted: dict[str, Any]) -> Any:
+    """What to sweep over. Raises UsageError, PromptError."""
+    from negtemp.errors import UsageError
+    from negtemp.experiments.sweep import TEMPERATURES, Plan
+
+    seeds = [int(seed) for seed in options.numbers("--seeds", wanted["seeds"]) if seed >= 0 and seed == int(seed)]
+    if len(seeds) < len(options.numbers("--seeds", wanted["seeds"])):
+        raise UsageError("--seeds takes whole numbers of at least 0: a sweep that cannot be repeated cannot be resumed")
+    names = ("n_predict", "ctx_size", "mask", "ignore_eos", "repeat_penalty", "top_k", "top_p", "min_p")
+    return Plan(
+        tuple(options.prompts(wanted["prompt"], wanted["file"])),
+        tuple(options.temperatures(wanted["temps"], wanted["betas"], TEMPERATURES)),
+        tuple(seeds), wanted["repeats"], options.settings(*(wanted[name] for name in names)),
+        wanted["deterministic"], wanted["steps"],
+    )  # fmt: skip

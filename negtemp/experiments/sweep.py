@@ -1,0 +1,239 @@
+"""Prompts × temperatures × seeds × repeats: what does a model say from beta = +1000 through 0 to -1000?
+
+A unit is one completion. Its seed derives from prompt, seed and repeat, not from beta or order, so all temperatures
+share their random numbers; its key is a hash of its content, so a unit that is finished is known as such whatever its
+place. Units are made one at a time, prompt by prompt, so that a prompt is decoded once and memory does not grow with
+their number. It leaves out where the records go (`runs`) and what they add up to (`summary`).
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from negtemp.errors import PromptError, UsageError
+from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.model import memory
+from negtemp.model.engine import Engine, Request, Shape
+from negtemp.model.filters import check_seed
+from negtemp.model.vocabulary import Vocabulary
+from negtemp.records import Completion, Failure, Forecast, Step, number
+from negtemp.theory.temperature import Temperature
+
+# a geometric grid symmetric about 0: half a decade a step, from ±1000 down to ±0.0316
+BETAS = tuple(sign * float(f"{10 ** (3 - k / 2):.3g}") for sign in (-1, 1) for k in range(10))
+TEMPERATURES = tuple(Temperature.of_beta(beta) for beta in sorted((*BETAS, 0.0)))
+
+_MOST_SLOTS = 32
+_SHARE_OF_MEMORY = 0.5
+_TRIAL_TOKENS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One completion that a sweep asks for; `number` is its place in the plan."""
+
+    number: int
+    prompt: str
+    temperature: Temperature
+    run_seed: int
+    repeat: int
+
+    @property
+    def seed(self) -> int:
+        """The seed of its draws: of prompt, run seed and repeat alone."""
+        return _digest([self.run_seed, self.prompt, self.repeat]) % (2**32 - 1)
+
+    def key(self, settings: Settings) -> str:
+        """A hash of its content, 16 hexadecimal digits."""
+        at = [number(self.temperature.temperature), number(self.temperature.beta)]
+        return f"{_digest([self.prompt, at, self.run_seed, self.repeat, settings.to_dict()]):016x}"
+
+
+def _digest(content: list[Any]) -> int:
+    """64 bits of sha256 over canonical JSON."""
+    data = json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to sweep over; a value given twice counts once.
+
+    deterministic  one sequence at a time, so that not even the last bits depend on anything else
+    steps          keep each token's record as well
+    """
+
+    prompts: tuple[str, ...] = (PROMPT,)
+    temperatures: tuple[Temperature, ...] = TEMPERATURES
+    seeds: tuple[int, ...] = (1,)
+    repeats: int = 1
+    settings: Settings = field(default_factory=Settings)
+    deterministic: bool = False
+    steps: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where there is nothing to do or a seed is out of range."""
+        for name in ("prompts", "temperatures", "seeds"):
+            values = tuple(dict.fromkeys(getattr(self, name)))
+            if not values:
+                raise UsageError(f"a sweep over no {name} has nothing to do; give at least one")
+            object.__setattr__(self, name, values)
+        for seed in self.seeds:
+            check_seed(seed)
+        if self.repeats < 1:
+            raise UsageError(f"--repeats is {self.repeats}; give a whole number of at least 1")
+
+    def __len__(self) -> int:
+        return len(self.prompts) * self.units_per_prompt
+
+    @property
+    def units_per_prompt(self) -> int:
+        return len(self.temperatures) * len(self.seeds) * self.repeats
+
+    def units(self) -> Iterator[Unit]:
+        """Every unit, prompt by prompt."""
+        order = product(self.prompts, self.seeds, range(self.repeats), self.temperatures)
+        for place, (prompt, seed, repeat, temperature) in enumerate(order):
+            yield Unit(place, prompt, temperature, seed, repeat)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that the records depend on, as a manifest holds it."""
+        return {
+            **self.settings.to_dict(),
+            "prompts": list(self.prompts),
+            "temperatures": [number(t.temperature) for t in self.temperatures],
+            "betas": [number(t.beta) for t in self.temperatures],
+            "seeds": list(self.seeds),
+            "repeats": self.repeats,
+            "deterministic": self.deterministic,
+            "steps": self.steps,
+        }
+
+
+def sweep(
+    engine: Engine, plan: Plan, shape: Shape, finished: Container[str] = ()
+) -> Iterator[Step | Completion | Failure]:
+    """A Completion or a Failure for every unit whose key is not `finished`, in order of completion.
+
+    With `plan.steps`, a unit's Steps come together, right before its Completion. Raises DecodeError.
+    """
+    prompts = tokenized(engine.model.vocabulary, plan)
+    under_way: dict[int, Unit] = {}
+    steps: dict[int, list[Step]] = {}
+    yield from _unreadable(plan, prompts, finished)
+    for record in engine.stream(_requests(engine, plan, prompts, finished, under_way), shape):
+        if isinstance(record, Step):
+            if plan.steps:
+                steps.setdefault(record.sequence, []).append(record)
+            continue
+        unit = under_way.pop(record.sequence)
+        yield from steps.pop(record.sequence, ())
+        yield replace(record, unit=unit.key(plan.settings), run_seed=unit.run_seed, repeat=unit.repeat)
+
+
+Tokenized = dict[str, tuple[int, ...] | PromptError]
+
+
+def tokenized(vocabulary: Vocabulary, plan: Plan) -> Tokenized:
+    """Each prompt's token ids, or why it has none."""
+
+    def attempt(prompt: str) -> tuple[int, ...] | PromptError:
+        try:
+            return tuple(vocabulary.tokenize(prompt))
+        except PromptError as error:
+            return error
+
+    return {prompt: attempt(prompt) for prompt in plan.prompts}
+
+
+def _unreadable(plan: Plan, prompts: Tokenized, finished: Container[str]) -> Iterator[Failure]:
+    """Failures of the units whose prompt cannot be tokenized."""
+    if not any(isinstance(found, PromptError) for found in prompts.values()):
+        return
+    for unit in plan.units():
+        problem, key = prompts[unit.prompt], unit.key(plan.settings)
+        if isinstance(problem, PromptError) and key not in finished:
+            yield Failure(
+                unit.number, unit.prompt, unit.temperature, unit.seed, str(problem), key, unit.run_seed, unit.repeat
+            )
+
+
+def _requests(
+    engine: Engine, plan: Plan, prompts: Tokenized, finished: Container[str], under_way: dict[int, Unit]
+) -> Iterator[Request]:
+    """Requests for the other units, each noted in `under_way`."""
+    settings = plan.settings
+    filters, ctx_size = settings.filters(engine.model.vocabulary), _context(engine, plan)
+    for unit in plan.units():
+        ids = prompts[unit.prompt]
+        if isinstance(ids, PromptError) or unit.key(settings) in finished:
+            continue
+        under_way[unit.number] = unit
+        yield Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, settings.n_predict, ctx_size, filters)
+
+
+def _context(engine: Engine, plan: Plan) -> int:
+    return plan.settings.ctx_size or engine.model.trained_context
+
+
+def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
+    """How to batch a plan: as many sequences as give the most tokens a second here and fit into half the free memory.
+
+    `parallel` decides instead, and `plan.deterministic` means one.
+    """
+    if plan.deterministic:
+        return _shape(engine, plan, 1)
+    if parallel is not None:
+        return _shape(engine, plan, min(parallel, len(plan)))
+    slots = engine.pace.best(min(_MOST_SLOTS, len(plan)))
+    while (
+        slots > 1 and memory.cache(engine.model, _shape(engine, plan, slots).cells) > _SHARE_OF_MEMORY * memory.free()
+    ):
+        slots //= 2
+    return _shape(engine, plan, slots)
+
+
+def _shape(engine: Engine, plan: Plan, slots: int) -> Shape:
+    """Cells for the slots' growth, for the longest prompts that can be live at once, and for padding."""
+    context = _context(engine, plan)
+    lengths = [
+        len(ids) for ids in tokenized(engine.model.vocabulary, plan).values() if not isinstance(ids, PromptError)
+    ]
+    fitting = sorted((length for length in lengths if length < context), reverse=True)
+    live = math.ceil(slots / plan.units_per_prompt) + 1
+    growth = max((min(context - length, plan.settings.n_predict) for length in fitting), default=1)
+    cells = sum(fitting[:live]) + slots * growth + engine.pace.widest(slots)
+    return Shape(slots, cells, alone=plan.deterministic)
+
+
+def forecast(engine: Engine, plan: Plan, shape: Shape, finished: int = 0) -> Forecast:
+    """Time and memory expected, from a trial of a few steps. Raises DecodeError."""
+    left = len(plan) - finished
+    tokens = left * plan.settings.n_predict
+    model = engine.model
+    logits = 4 * model.vocabulary.size * shape.sequences(256)
+    return Forecast(
+        len(plan), finished, shape.slots, tokens,
+        model.path.stat().st_size + memory.cache(model, shape.cells) + logits,
+        _seconds_a_step(engine, plan, shape) * math.ceil(left / shape.slots) * plan.settings.n_predict if left else 0.0,
+    )  # fmt: skip
+
+
+def _seconds_a_step(engine: Engine, plan: Plan, shape: Shape) -> float:
+    """Seconds between the first and the last of a few steps, of all slots, drawing and statistics among them."""
+    settings = replace(plan.settings, n_predict=min(_TRIAL_TOKENS, plan.settings.n_predict), ignore_eos=True)
+    trial = replace(plan, settings=settings, seeds=tuple(range(shape.slots)), steps=False)
+    prompts = tokenized(engine.model.vocabulary, trial)
+    asked = (r for r, _ in zip(_requests(engine, trial, prompts, (), {}), range(shape.slots), strict=False))
+    drawn: dict[int, list[float]] = {}
+    for record in engine.stream(asked, shape):
+        if isinstance(record, Step):
+            drawn.setdefault(record.position, []).append(time.perf_counter())
+    if len(drawn) < 2:
+        return engine.pace.seconds(engine.pace.rows(shape.slots))
+    return (drawn[max(drawn)][-1] - drawn[0][-1]) / max(drawn)

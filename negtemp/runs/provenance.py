@@ -1,0 +1,57 @@
+"""What ran, on which model, by which engine, on what machine: the head of every stream and of every run directory."""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import negtemp
+from negtemp.model import source
+from negtemp.model.context import default_threads
+from negtemp.model.engine import Engine, Shape
+from negtemp.records import Header
+
+
+def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
+    """The first record: what runs, on what, by what."""
+    model, built = engine.model, engine.model.library
+    return Header(
+        negtemp.__version__,
+        command,
+        {
+            "name": model.name,
+            "description": model.description,
+            "vocabulary": model.vocabulary.size,
+            "file": source.shown(model.path),
+            "fingerprint": source.fingerprint(model.path),
+        },
+        {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
+        settings,
+    )
+
+
+def digest(header: Header) -> str:
+    """Ten hexadecimal digits that tell runs apart by model, library and settings."""
+    fixed = [header.model["fingerprint"], dict(header.engine), dict(header.settings)]
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("ascii")).hexdigest()[:10]
+
+
+def session(engine: Engine, shape: Shape) -> dict[str, Any]:
+    """One sitting at a run: when, where, and in which batches, which the last bits of the logits depend on."""
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": platform.node(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "threads": engine.threads or default_threads(),
+        "batch_width": shape.slots,
+        "batch_rows": engine.pace.rows(shape.slots),
+    }

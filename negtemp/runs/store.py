@@ -1,0 +1,184 @@
+"""A run directory that survives anything: manifest first, then every finished unit, whole, flushed and fsynced.
+
+    DIR/manifest.json   settings, model, patches, machine, versions (`manifest`)
+    DIR/records.jsonl   the lines of each finished unit (`lines`)
+    DIR/lock            held by the process that writes, and by nobody once that process is gone
+
+Opening a directory again resumes it: what a crash tore is cut, finished units are known by their keys, other settings
+are refused with the difference, another process is refused while one writes. A write that fails is undone, so that a
+full disk leaves whole units only. fsync runs in a thread behind the writes, in their order; `close` waits for it, and
+its failures are raised by the next `save` or by `close`.
+"""
+
+import bisect
+import contextlib
+import fcntl
+import os
+import threading
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from negtemp.errors import OutputError, UsageError
+from negtemp.printable import printable
+from negtemp.records import Header, Record, to_line
+from negtemp.runs import lines, manifest
+from negtemp.runs.manifest import Manifest
+
+_LOCK = "lock"
+
+
+class Keys:
+    """A set of 64-bit keys in hexadecimal, at eight bytes each."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._sorted = array("Q", sorted(int(key, 16) for key in keys))
+
+    def __contains__(self, key: object) -> bool:
+        value = int(str(key), 16)
+        place = bisect.bisect_left(self._sorted, value)
+        return place < len(self._sorted) and self._sorted[place] == value
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+
+class Store:
+    """A run directory open for writing. Close it, or use it as a context manager."""
+
+    def __init__(self, folder: Path, header: Header, units: int, session: Mapping[str, Any]) -> None:
+        """Begins or resumes the run. `finished` holds the keys of what is done, `saved` counts it.
+
+        Raises UsageError where the folder belongs to another run, RecordError where what it holds cannot be read,
+        OutputError where another process writes it or nobody can.
+        """
+        self.folder, self._shown = folder, printable(os.fsencode(folder), keep=" ")
+        self._waiting: list[Record] = []
+        with contextlib.ExitStack() as opened, self._refusals():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._take_lock(opened)
+            described = self._described(Manifest(header, units))
+            path = folder / lines.NAME
+            self._size = 0
+            self.finished = Keys(self._recover(path))
+            self.saved = len(self.finished)
+            if self.saved < units:
+                described.with_session(session).write(folder)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            opened.callback(os.close, self._file)
+            os.truncate(path, self._size)
+            manifest.sync_folder(folder)
+            self._syncer = _Syncer(self._file)
+            self._opened = opened.pop_all()
+
+    def _take_lock(self, opened: contextlib.ExitStack) -> None:
+        lock = opened.enter_context((self.folder / _LOCK).open("a+"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            process = f"process {holder}" if holder.isdecimal() else "another process"
+            raise OutputError(f"{self._shown} is being written by {process}; wait for it or give another -o") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+
+    def _described(self, new: Manifest) -> Manifest:
+        """The manifest there, if it is of the same run, or the new one."""
+        old = Manifest.read(self.folder)
+        if old is None and (self.folder / lines.NAME).exists():
+            raise UsageError(f"{self._shown} holds {lines.NAME} but no manifest of a sweep; give another -o")
+        changed = manifest.differences(old.header, new.header) if old else []
+        if changed:
+            raise UsageError(f"{self._shown} is a run of other settings: {'; '.join(changed)}; give another -o")
+        return old or new
+
+    def _recover(self, path: Path) -> Iterator[str]:
+        for unit in lines.finished_units(path):
+            self._size = unit.end
+            if unit.unit is not None:
+                yield unit.unit
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Any OSError as one line."""
+        try:
+            yield
+        except OSError as error:
+            reason = printable(str(error.strerror).encode(), keep=" ")
+            raise OutputError(f"cannot write to {self._shown}: {reason}; make room or give another -o") from None
+
+    def save(self, record: Record) -> None:
+        """Keep a record: a step until its unit is finished, a Completion or Failure, with its steps, at once.
+
+        Raises OutputError, with everything saved before still there and whole.
+        """
+        self._waiting.append(record)
+        if record.kind not in lines.FINISHING:
+            return
+        data = "".join(f"{to_line(waiting)}\n" for waiting in self._waiting).encode("utf-8")
+        self._waiting.clear()
+        with self._refusals():
+            self._syncer.check()
+            self._write(data)
+        self.saved += 1
+        self._syncer.wake()
+
+    def _write(self, data: bytes) -> None:
+        """All of it or nothing."""
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._file, data[written:])
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(data)
+
+    def close(self) -> None:
+        """Wait until all of it is on the disk, and let others in. Raises OutputError."""
+        with self._opened, self._refusals():
+            self._syncer.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Syncer:
+    """fsync of one file in a thread, after every write or after several that came meanwhile."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._wanted, self._ends = threading.Event(), False
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ends:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                self._error = error
+
+    def wake(self) -> None:
+        self._wanted.set()
+
+    def check(self) -> None:
+        """Raise what the last fsync raised."""
+        if self._error:
+            raise self._error
+
+    def close(self) -> None:
+        self._ends = True
+        self._wanted.set()
+        self._thread.join()
+        os.fsync(self._file)
+        self.check()
