@@ -16,7 +16,7 @@ from rich.text import Text
 from negtemp.printable import printable
 from negtemp.records import Estimate, Failure, Forecast, Summary
 
-_EDGE, _GAP = 2, 2
+_EDGE, _GAP = 2, 3
 
 
 class _Column(NamedTuple):
