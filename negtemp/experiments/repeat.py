@@ -28,7 +28,7 @@ from negtemp.model.scoring import score
 from negtemp.model.splicing import Template
 from negtemp.records import Completion, Repetition, Trial
 from negtemp.records.trial import SAYS_ABOVE, Outcome, Role
-from negtemp.theory.boltzmann import observe
+from negtemp.theory.observation import Observer
 from negtemp.theory.statistics import Interval, bootstrap
 from negtemp.theory.temperature import GREEDY, Temperature
 
@@ -102,8 +102,9 @@ def _trials(engine: Engine, asked: Sequence[_Asked], shapes: Mapping[str, Templa
 def _answers(engine: Engine, asked: Sequence[_Asked], shape: Template) -> list[_Answer]:
     """What the model thinks of each token at the place of the answer."""
     rows = score(engine.model, (shape.fill(one.token_id) for one in asked), threads=engine.threads)
-    found = (observe(row.logits, asked[row.prompt].token_id) for row in rows)
-    return [_Answer(float(np.exp(logprob)), rank) for logprob, rank, _ in found]
+    observer = Observer(engine.model.vocabulary.size)
+    found = (observer.observe(row.logits, asked[row.prompt].token_id, 1.0) for row in rows)
+    return [_Answer(float(np.exp(seen.logprob)), seen.rank) for seen in found]
 
 
 def _said(engine: Engine, prompts: Sequence[tuple[int, ...]], asking: Asking) -> Iterator[list[tuple[int, ...]]]:
