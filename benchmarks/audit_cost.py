@@ -1,10 +1,11 @@
 """What the audit's indicators cost, beside transformers and the same formulas on the same weights.
 
-    pip install -e '.[train,cost]'
+    pip install -e '.[cost]'
     python benchmarks/audit_cost.py [--model FILE] [--threads N] [--repeats N]
 
 Each side runs in a process of its own and in alternation, from its first import to its last score: negtemp reads the
-GGUF file as it is; transformers reads the same file (`gguf_file`), which it turns into float32 weights. Both read
+GGUF file as it is; transformers reads the same weights as float32 in its own format, into which they are turned
+beforehand (build/audit-cost, not timed; for a large model that takes four bytes a weight on the disk). Both read
 norms, distances and cosines from the weights, let the model write 16 texts of 64 tokens at T = 1, and sum the thermal
 indicators over them. Seconds are the best of the repeats; memory is the process's greatest resident set, the mapped
 file included. The rank correlation of each indicator between the sides says whether they computed the same; thermal
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from negtemp.model import source
 
 SIDES = ("negtemp", "transformers")
+FOLDER = Path(__file__).parents[1] / "build" / "audit-cost"
 SEQUENCES, LENGTH = 16, 64
 
 Scores = dict[str, NDArray[np.float64]]
@@ -47,6 +49,7 @@ def main() -> None:
 
 def compare(model: Path, threads: int, repeats: int) -> None:
     """Alternate the sides, then print seconds, memory and agreement."""
+    convert(model)
     command = [sys.executable, __file__, "--model", str(model), "--threads", str(threads), "--side"]
     runs: dict[str, list[dict[str, object]]] = {side: [] for side in SIDES}
     for _ in range(repeats):
@@ -59,6 +62,22 @@ def compare(model: Path, threads: int, repeats: int) -> None:
         print(f"{side:14} {seconds:8.2f} s {megabytes:8.0f} MB")
     for name, agreement in agreements(*(runs[side][0]["scores"] for side in SIDES)).items():  # type: ignore[arg-type]
         print(f"{name:22} rank correlation {agreement:.4f}")
+
+
+def converted(model: Path) -> Path:
+    """Where the model lies in transformers' format."""
+    return FOLDER / model.stem
+
+
+def convert(model: Path) -> None:
+    """Write the model in transformers' format, once."""
+    if not (converted(model) / "config.json").exists():
+        from transformers import AutoModelForCausalLM
+
+        model = model.absolute()
+        network = AutoModelForCausalLM.from_pretrained(model.parent, gguf_file=model.name)
+        network.hf_quantizer = None  # else it refuses to write what it has just dequantised
+        network.save_pretrained(converted(model))
 
 
 def agreements(first: dict[str, list[float]], second: dict[str, list[float]]) -> dict[str, float]:
@@ -102,7 +121,7 @@ def with_transformers(path: Path, threads: int) -> Scores:
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(converted(path), dtype=torch.float32).eval()
     start = torch.full((SEQUENCES, 1), model.config.bos_token_id)
     with torch.no_grad():
         written = model.generate(
