@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from negtemp.api import LoadedModel, load
+    from negtemp.runs.reading import load_run
 
 __version__ = "0.1.0"
-__all__ = ["LoadedModel", "__version__", "load"]
+__all__ = ["LoadedModel", "__version__", "load", "load_run"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `LoadedModel`, imported when first asked for."""
+    """The public names, imported when first asked for; `load_run` needs no library."""
+    if name == "load_run":
+        from negtemp.runs.reading import load_run
+
+        return load_run
     if name in ("load", "LoadedModel"):
         from negtemp import api
 

@@ -1,21 +1,25 @@
-"""The Python face: load a model, generate, compare. The same records as the command line, no printing.
+"""The Python face: load a model, generate, compare, sweep. The same records as the command line, no printing.
 
 It leaves out nothing that the experiments offer and adds nothing to them; it only opens and closes.
 """
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from negtemp.errors import UsageError
+from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
+from negtemp.experiments.sweep import Plan
 from negtemp.model import library, source
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import ALL_LAYERS, Model
-from negtemp.records import Completion, Spectrum, Step, Thermo
+from negtemp.records import Completion, Failure, Spectrum, Step, Thermo
+from negtemp.runs.sweeping import saved
 from negtemp.theory.temperature import GREEDY, Temperature
 
 
@@ -53,6 +57,24 @@ class LoadedModel:
         """Every prompt and seed at every temperature (default: +0.001 and -0.001), decoded together."""
         at = [Temperature.of(value) for value in temperatures] or TEMPERATURES
         return compare(self.engine, prompts or (PROMPT,), at, seeds, Settings(**settings))
+
+    def sweep(
+        self, *prompts: str, temperatures: Sequence[float] = (), betas: Sequence[float] = (),
+        seeds: Sequence[int] = (1,), repeats: int = 1, output: str | os.PathLike[str] | None = None,
+        parallel: int | None = None, deterministic: bool = False, steps: bool = False, **settings: Any,
+    ) -> Iterator[Step | Completion | Failure]:  # fmt: skip
+        """A Completion, or a Failure with the reason, for each prompt, temperature (default: 21 betas from -1000
+        through 0 to 1000), seed and repeat, in order of completion; with `steps`, its Steps right before it.
+
+        With `output` each is saved in that run directory before it comes, and what is there already comes first.
+        Raises UsageError, DecodeError, OutputError, RecordError.
+        """
+        at = [*map(Temperature.of, temperatures), *map(Temperature.of_beta, betas)] or sweeping.TEMPERATURES
+        plan = Plan(prompts or (PROMPT,), tuple(at), tuple(seeds), repeats, Settings(**settings), deterministic, steps)
+        shape = sweeping.shape(self.engine, plan, parallel)
+        if output is None:
+            return sweeping.sweep(self.engine, plan, shape)
+        return saved(self.engine, plan, shape, Path(output))
 
     def spectrum(
         self, *prompts: str, betas: Sequence[float] = BETAS, rulers: int = RULERS, along: int = 0,

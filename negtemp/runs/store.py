@@ -55,7 +55,7 @@ class Store:
         """
         self.folder, self._shown = folder, printable(os.fsencode(folder), keep=" ")
         self._waiting: list[Record] = []
-        with contextlib.ExitStack() as opened, self._refusals():
+        with self._refusals(), contextlib.ExitStack() as opened:
             folder.mkdir(parents=True, exist_ok=True)
             self._take_lock(opened)
             described = self._described(Manifest(header, units))
@@ -73,17 +73,16 @@ class Store:
             self._opened = opened.pop_all()
 
     def _take_lock(self, opened: contextlib.ExitStack) -> None:
-        lock = opened.enter_context((self.folder / _LOCK).open("a+"))
+        lock = opened.enter_context((self.folder / _LOCK).open("ab+", buffering=0))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip()
-            process = f"process {holder}" if holder.isdecimal() else "another process"
+            process = f"process {int(holder)}" if holder.isdigit() else "another process"
             raise OutputError(f"{self._shown} is being written by {process}; wait for it or give another -o") from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        lock.write(str(os.getpid()).encode("ascii"))
 
     def _described(self, new: Manifest) -> Manifest:
         """The manifest there, if it is of the same run, or the new one."""
@@ -139,7 +138,7 @@ class Store:
 
     def close(self) -> None:
         """Wait until all of it is on the disk, and let others in. Raises OutputError."""
-        with self._opened, self._refusals():
+        with self._refusals(), self._opened:
             self._syncer.close()
 
     def __enter__(self) -> "Store":

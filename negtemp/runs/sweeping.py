@@ -9,6 +9,7 @@ from negtemp.records import Completion, Failure, Header, Step
 from negtemp.runs import provenance
 from negtemp.runs.lines import NAME, finished_units
 from negtemp.runs.manifest import Manifest, differences
+from negtemp.runs.reading import iterate
 from negtemp.runs.store import Store
 
 RUNS = Path("negtemp-runs")
@@ -45,3 +46,12 @@ def resume(engine: Engine, plan: Plan, shape: Shape, store: Store) -> Iterator[S
     for record in sweep(engine, plan, shape, store.finished):
         store.save(record)
         yield record
+
+
+def saved(engine: Engine, plan: Plan, shape: Shape, folder: Path) -> Iterator[Step | Completion | Failure]:
+    """Every record of a plan: those that the run directory holds, then the others as they are saved there."""
+    with open_store(folder, engine, plan, shape) as store:
+        for record in iterate(folder):
+            if isinstance(record, Step | Completion | Failure):
+                yield record
+        yield from resume(engine, plan, shape, store)
