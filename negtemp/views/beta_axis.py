@@ -38,6 +38,10 @@ class BetaAxis:
         """Where a beta stands."""
         return math.copysign(self.end, beta) if math.isinf(beta) else position(beta)
 
+    def holds(self, beta: float) -> bool:
+        """Whether a beta lies on the axis."""
+        return abs(self.place(beta)) <= self.end
+
     def ticks(self, crowded: bool = False) -> list[Tick]:
         """Both ends, 0 and every second decade between, from left to right; crowded ones leave 0 some room."""
         inner = [beta for beta in _TICKS if abs(position(beta)) <= self.end - 1]

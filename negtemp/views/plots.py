@@ -91,7 +91,7 @@ def _mark(axes: "Axes", axis: BetaAxis, summary: Spectrum, colour: Any, named: b
     if named:
         axes.annotate("ln V", (-axis.end, summary.max_entropy), (3, -9), textcoords="offset points", fontsize=8)
     for beta in (summary.half_entropy.positive, summary.half_entropy.negative):
-        if beta is None or abs(axis.place(beta)) > axis.end:
+        if beta is None or not axis.holds(beta):
             continue
         place = axis.place(beta), summary.max_entropy / 2
         axes.axvline(place[0], color=colour, linewidth=0.8, linestyle="--")

@@ -42,12 +42,20 @@ def report(states: Sequence[Thermo], spectrum: Spectrum, console: Console, as_ta
         drawn = [_charts(states, spectrum, width, ascii_only)]
     else:
         drawn = [table(_thinned(states), spectrum, width, ascii_only)]
-    return [heading(spectrum), Text(), *drawn, Text(), *figures(spectrum, ascii_only), *rulers(spectrum, ascii_only)]
+    return [
+        heading(spectrum, ascii_only),
+        Text(),
+        *drawn,
+        Text(),
+        *figures(spectrum, ascii_only),
+        *rulers(spectrum, ascii_only),
+    ]
 
 
-def heading(spectrum: Spectrum) -> Text:
+def heading(spectrum: Spectrum, ascii_only: bool) -> Text:
     """The prompt, and after how many tokens of its continuation."""
     prompt = printable(spectrum.prompt.encode("utf-8", "surrogateescape"), keep=" ")
+    prompt = to_ascii(prompt) if ascii_only else prompt
     after = f" and {spectrum.position} token{'' if spectrum.position == 1 else 's'} more" if spectrum.position else ""
     return Text.assemble(("the next token after", "dim"), (after, "dim"), ": ", (prompt, "bold"))
 
@@ -69,7 +77,7 @@ def _state_panels(states: Sequence[Thermo], spectrum: Spectrum, crowded: bool, a
     axis = BetaAxis.over([state.beta for state in states])
     xs = [axis.place(state.beta) for state in states]
     ticks = axis.ticks(crowded)
-    halves = [axis.place(beta) for beta in (spectrum.half_entropy.positive, spectrum.half_entropy.negative) if beta]
+    halves = [axis.place(beta) for beta in map(spectrum.half_entropy.of, (1, -1)) if beta and axis.holds(beta)]
 
     def panel(title: str, ys: Sequence[float], level: float | None = None, marks: Sequence[float] = ()) -> charts.Panel:
         return charts.Panel(
@@ -108,16 +116,16 @@ def _thinned(states: Sequence[Thermo]) -> list[Thermo]:
 
 
 def table(states: Sequence[Thermo], spectrum: Spectrum, width: int, ascii_only: bool) -> Table:
-    """A row for each state, with a bar of S as a share of ln V."""
-    drawn = _table(_beta(ascii_only), "T", "S", "", "U", "C", "ruler", "its p")
+    """A row for each state, with a bar of S as a share of ln V, and the probability of the ruler at its end."""
+    drawn = _table(_beta(ascii_only), "T", "S", "", "U", "C", "ruler's p")
     drawn.columns[3].justify = "left"
-    room = max(4, min(30, width - 58))
+    room = max(3, min(30, width - 56))
     for state in states:
         share = state.entropy / spectrum.max_entropy if spectrum.max_entropy else 0.0
         drawn.add_row(
-            f"{state.beta:g}", f"{Temperature.of_beta(state.beta).temperature:.4g}", f"{state.entropy:.3f}",
-            bar(share, room, ascii_only), f"{state.energy:.2f}", f"{state.heat_capacity:.3g}",
-            "-" if state.token_id is None else str(state.token_id), f"{state.probability:.3g}",
+            f"{state.beta:.4g}", f"{Temperature.of_beta(state.beta).temperature:.3g}", f"{state.entropy:.3f}",
+            bar(share, room, ascii_only), f"{state.energy:.2f}", f"{state.heat_capacity:.3f}",
+            f"{state.probability:.3g}",
         )  # fmt: skip
     return drawn
 
