@@ -98,13 +98,16 @@ def test_a_number_of_candidates_is_obeyed(compiled: Library, half_learned: tuple
     assert summary.threshold is None
 
 
-@pytest.mark.parametrize(("wanted", "vocab", "number"), [(5, 100, 5), (500, 100, 100), (0.02, 1000, 20), (0.02, 10, 1)])
-def test_candidates_as_a_number_or_a_share(wanted: float, vocab: int, number: int) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "vocab", "number"),
+    [(5, 100, 5), (500, 100, 100), (1, 9, 1), (0.02, 1000, 20), (0.02, 10, 1), (1.0, 9, 9)],
+)
+def test_candidates_as_a_number_or_a_share(wanted: int | float, vocab: int, number: int) -> None:
     assert AuditSettings(candidates=wanted).number(vocab) == number
 
 
-@pytest.mark.parametrize("wanted", [0, -1, 2.5])
-def test_candidates_that_cannot_be_meant_are_refused(wanted: float) -> None:
+@pytest.mark.parametrize("wanted", [0, -1, 2.5, 0.0])
+def test_candidates_that_cannot_be_meant_are_refused(wanted: int | float) -> None:
     with pytest.raises(UsageError, match="candidates"):
         AuditSettings(candidates=wanted)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import negtemp
+from negtemp.cli.audit import audit
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.run import run
@@ -28,7 +29,7 @@ app.command()(spectrum)
 app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
 app.command()(show)
-app.command(context_settings=PASS_THROUGH)(serve)
+app.command()(audit)
 
 
 def _version(wanted: bool) -> None:

@@ -171,3 +171,20 @@ def _read(path: Path) -> str:
         ) from None
     except OSError as error:
         raise PromptError(f"cannot read the prompt file {shown}: {error.strerror}") from None
+
+
+def candidates(text: str | None) -> int | float | None:
+    """A number of candidates, or a percentage as a share of the vocabulary. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    try:
+        if not text.endswith("%"):
+            wanted: int | float = int(text)
+        else:
+            wanted = float(text.removesuffix("%")) / 100
+    except ValueError:
+        wanted = 0
+    if not 0 < wanted <= (1 if isinstance(wanted, float) else wanted):
+        shown = printable(text.encode("utf-8", "surrogateescape"), keep=" ")
+        raise UsageError(f"--candidates is {shown!r}; give a whole number such as 500, or a percentage such as 2%")
+    return wanted

@@ -43,12 +43,12 @@ _STANDS_OUT = 0.9
 class AuditSettings:
     """How to audit.
 
-    candidates   None for the adaptive threshold; else a number of tokens, or a share of the vocabulary below 1
+    candidates   None for the adaptive threshold; an int is a number of tokens, a float a share of the vocabulary
     exhaustive   ask for every token of the vocabulary, of every category
     verify       whether to ask at all
     """
 
-    candidates: float | None = None
+    candidates: int | float | None = None
     exhaustive: bool = False
     verify: bool = True
     seed: int = 1
@@ -56,14 +56,16 @@ class AuditSettings:
     def __post_init__(self) -> None:
         """Raises UsageError for a number of candidates that cannot be meant."""
         wanted = self.candidates
-        if wanted is not None and (wanted <= 0 or (wanted > 1 and wanted != int(wanted))):
-            raise UsageError(f"{wanted:g} candidates cannot be meant; give a whole number or a percentage such as 2%")
+        if wanted is not None and not 0 < wanted <= (1 if isinstance(wanted, float) else wanted):
+            raise UsageError(f"{wanted} candidates cannot be meant; give a number of at least 1, or a share up to 1.0")
 
     def number(self, vocab: int) -> int | None:
         """How many candidates were asked for, at most the vocabulary; None for the adaptive threshold."""
         if self.candidates is None:
             return None
-        return min(vocab, int(self.candidates) if self.candidates >= 1 else max(1, round(self.candidates * vocab)))
+        if isinstance(self.candidates, float):
+            return max(1, round(self.candidates * vocab))
+        return min(vocab, self.candidates)
 
 
 def audit(

@@ -9,7 +9,7 @@ thermo        Thermo (one distribution at one beta), Spectrum (what holds for al
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
 """
 
-from negtemp.records.audit import Audit, AuditToken, Verdict
+from negtemp.records.audit import Audit, AuditToken, Change, Difference, Verdict
 from negtemp.records.generation import Completion, Failure, Header, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
@@ -21,7 +21,9 @@ __all__ = [
     "SCHEMA",
     "Audit",
     "AuditToken",
+    "Change",
     "Completion",
+    "Difference",
     "Estimate",
     "Failure",
     "Forecast",

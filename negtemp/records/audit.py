@@ -137,3 +137,62 @@ class Audit:
 def _score(value: float | None) -> float:
     """A score read back: null is NaN."""
     return float("nan") if value is None else value
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One token that is suspect in one of two models and not in the other."""
+
+    kind: ClassVar[str] = "change"
+    change: Literal["appeared", "healed"]
+    before: AuditToken
+    after: AuditToken
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "change": self.change, "token_id": self.after.token_id, "piece": self.after.piece,
+            "bytes": self.after.raw.hex(), "category": self.after.category, "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Change":
+        return cls(line["change"], AuditToken.from_dict(line["before"]), AuditToken.from_dict(line["after"]))
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How alike two audits are.
+
+    names          of the two models
+    correlation    Spearman's, of the score, over the vocabulary; None where one of them is constant
+    by_indicator   the same for each indicator that both have
+    appeared, healed, both    tokens suspect only after, only before, in both
+    """
+
+    kind: ClassVar[str] = "difference"
+    names: tuple[str, str]
+    tokens: int
+    correlation: float | None
+    by_indicator: Mapping[str, float | None]
+    appeared: int
+    healed: int
+    both: int
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "names": list(self.names), "tokens": self.tokens,
+            "correlation": finite(self.correlation),
+            "by_indicator": {name: finite(value) for name, value in self.by_indicator.items()},
+            "appeared": self.appeared, "healed": self.healed, "both": self.both,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Difference":
+        first, second = line["names"]
+        return cls(
+            (first, second), line["tokens"], line["correlation"], line["by_indicator"], line["appeared"],
+            line["healed"], line["both"],
+        )  # fmt: skip

@@ -1,0 +1,77 @@
+"""Two audits of one vocabulary: which tokens became suspect, which are no longer, how alike the rankings are.
+
+A token is suspect where the model all but cannot say it (p < 0.01), or, where it was not asked, as a candidate. Made
+for two quantisations, fine-tunes or checkpoints. It leaves out models of different vocabularies: an id means nothing
+across them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from negtemp.errors import UsageError
+from negtemp.printable import printable
+from negtemp.records import AuditToken
+from negtemp.records.audit import HEADLINE_BELOW, Change, Difference
+from negtemp.theory.statistics import spearman
+
+Tokens = Sequence[AuditToken]
+
+
+def difference(before: Tokens, after: Tokens, names: tuple[str, str]) -> Iterator[Change | Difference]:
+    """A Change for each token that one model suspects, what appeared first, each by rank; then the Difference.
+
+    Raises UsageError where the vocabularies differ.
+    """
+    old, new = _by_id(before), _by_id(after)
+    _require_same(old, new, names)
+    appeared = [t for t in after if is_suspect(t) and not is_suspect(old[t.token_id])]
+    healed = [t for t in before if is_suspect(t) and not is_suspect(new[t.token_id])]
+    yield from (Change("appeared", old[t.token_id], t) for t in appeared)
+    yield from (Change("healed", t, new[t.token_id]) for t in healed)
+    both = sum(is_suspect(t) and is_suspect(old[t.token_id]) for t in after)
+    ids = sorted(old)
+    indicators = [name for name in before[0].indicators if name in after[0].indicators] if before and after else []
+    yield Difference(
+        names, len(ids), _correlation([old[i].score for i in ids], [new[i].score for i in ids]),
+        {
+            name: _correlation([old[i].indicators[name] for i in ids], [new[i].indicators[name] for i in ids])
+            for name in indicators
+        },
+        len(appeared), len(healed), both,
+    )  # fmt: skip
+
+
+def is_suspect(token: AuditToken) -> bool:
+    """Whether the model all but cannot say the token, or, unasked, it is a candidate."""
+    if token.verdict is not None and token.probability is not None:
+        return token.probability < HEADLINE_BELOW
+    return token.candidate
+
+
+def _by_id(tokens: Tokens) -> Mapping[int, AuditToken]:
+    return {token.token_id: token for token in tokens}
+
+
+def _require_same(old: Mapping[int, AuditToken], new: Mapping[int, AuditToken], names: tuple[str, str]) -> None:
+    first, second = names
+    if len(old) != len(new):
+        raise UsageError(
+            f"{first} has {len(old)} tokens and {second} {len(new)}; only models of one vocabulary can be compared"
+        )
+    for token_id, token in old.items():
+        other = new.get(token_id)
+        if other is None or other.raw != token.raw:
+            mine, theirs = printable(token.raw), printable(other.raw) if other else "missing"
+            raise UsageError(
+                f"token {token_id} is {mine!r} in {first} and {theirs!r} in {second}; "
+                "only models of one vocabulary can be compared"
+            )
+
+
+def _correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's over the tokens that both know; None where there is none."""
+    a, b = np.array(first), np.array(second)
+    told = np.isfinite(a) & np.isfinite(b)
+    value = spearman(a[told], b[told]) if told.any() else float("nan")
+    return value if np.isfinite(value) else None

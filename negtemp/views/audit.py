@@ -1,0 +1,129 @@
+"""An audit on a terminal or in a pipe: the most suspect tokens, the counts by category, and what they rest on.
+
+Pieces stand last in a row, so that right-to-left letters disturb nothing. It leaves out the report (`audit_report`).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from negtemp.records import Audit, AuditToken
+from negtemp.views import console
+
+SHOWN = 25
+LEFT_TO_THE_COUNTS = ("byte-ascii", "byte-utf8", "byte-invalid", "control", "unused")
+
+_VERDICT_STYLE = {"strong": "#e0a000 bold", "weak": "#c8a83c", "rejected": "dim", None: ""}
+COUNTS = {
+    "tokens": "tokens", "candidates": "suspect", "verified": "asked", "strong": "strong", "weak": "weak",
+    "rejected": "rejected", "below_0_01": "p<0.01",
+}  # fmt: skip
+
+
+def listing(tokens: Sequence[AuditToken], pieces: dict[int, bytes]) -> Table:
+    """One row a token. `pieces` names the tokens that hold it."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    for name in ("rank", "id", "score", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("verdict", "category"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("piece", overflow="fold", ratio=2)
+    table.add_column("part of", overflow="fold", ratio=3)
+    for token in tokens:
+        table.add_row(
+            str(token.rank), str(token.token_id), number(token.score, ".2f"), probability(token.probability),
+            Text(token.verdict or "-", style=_VERDICT_STYLE[token.verdict]), Text(token.category),
+            console.safe(token.raw, keep=""), _holders(token, pieces),
+        )  # fmt: skip
+    return table
+
+
+def _holders(token: AuditToken, pieces: dict[int, bytes]) -> Text:
+    shown = [console.safe(pieces[i], "dim", keep="") for i in token.superstrings[:3] if i in pieces]
+    more = len(token.superstrings) - len(shown)
+    text = Text(", ", style="dim").join(shown)
+    return text.append(f" +{more}" if shown and more > 0 else "", "dim")
+
+
+def by_category(audit: Audit) -> Table:
+    """Counts by category; p<0.01 is the literature's headline count."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("category", no_wrap=True)
+    for title in COUNTS.values():
+        table.add_column(title, justify="right", overflow="fold")
+    for category, counts in audit.categories.items():
+        table.add_row(Text(category), *(str(counts[name] or "-") for name in COUNTS))
+    return table
+
+
+def remarks(audit: Audit) -> Iterator[str]:
+    """What the figures rest on, a sentence each; the first says what was found."""
+    total = {name: sum(counts[name] for counts in audit.categories.values()) for name in COUNTS}
+    if audit.problem:
+        yield f"{audit.problem}."
+    else:
+        yield (
+            f"{total['candidates']:,} of {total['tokens']:,} tokens are suspect"
+            + (f"; of {total['verified']:,} asked for, the model all but cannot say {total['below_0_01']:,} (p < 0.01)."
+               if audit.can_verify else ".")
+        )  # fmt: skip
+        yield _scale(audit)
+    yield _controls(audit)
+    if audit.truth is not None:
+        yield from truth(audit)
+
+
+def _scale(audit: Audit) -> str:
+    where = f"{audit.reference['source']}, {audit.reference['tokens']} rows"
+    if audit.structure is None or math.isnan(audit.structure):
+        return f"No token is known to be unused; in their place: {where}. The score is a rank, not a distance."
+    return (
+        f"Score 1 is a token like those known to be unused ({where}), 0 one like those in use; "
+        f"the former have the lower mean logit with AUC {audit.structure:.3f}."
+    )
+
+
+def _controls(audit: Audit) -> str:
+    controls = audit.controls
+    if not controls["tokens"]:
+        return "The model was not asked for any token, so no verdict is given."
+    said = f"{controls['rejected']} of {controls['tokens']} control tokens are said with p >= 0.1"
+    if controls["said"]:
+        return f"{said}, so silence about others means something."
+    return f"Only {said}: this model repeats nothing it is told, its silence proves nothing, and no verdict is given."
+
+
+def truth(audit: Audit) -> Iterator[str]:
+    """The figures against known counts, where there are some."""
+    known = audit.truth or {}
+    yield (
+        f"Against the counts: {known['never']:,} tokens never seen, {known['rare']:,} seen 1 to 5 times. "
+        f"Candidates never seen: precision {share(known['precision'])}, recall {share(known['recall'])}; "
+        f"seen at most 5 times: precision {share(known['precision_with_rare'])}, "
+        f"recall {share(known['recall_with_rare'])}."
+    )
+    yield (
+        f"The ranking: AUC {number(known['auc_never'], '.4f')} for never seen and {number(known['auc_rare'], '.4f')} "
+        f"for 1 to 5 times, each against 6 or more; recall {share(known['recall_at_95_precision'])} at 95 % precision."
+    )
+
+
+def number(value: float | None, form: str) -> str:
+    """A figure, or a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def share(value: float | None) -> str:
+    return number(value, ".1%")
+
+
+def probability(value: float | None) -> str:
+    """A probability in few letters.
+
+    >>> probability(0.25), probability(1e-9), probability(None)
+    ('0.25', '1e-09', '-')
+    """
+    return number(value, ".2g")

@@ -1,0 +1,138 @@
+"""What an audit looks like in every format, with a vocabulary made to break each of them."""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+
+import pytest
+from conftest import HOSTILE
+from rich.cells import cell_len
+from rich.console import Console
+
+from negtemp.records import Audit, AuditToken, Header
+from negtemp.views import audit as view
+from negtemp.views import audit_report
+
+NASTY = (
+    *HOSTILE,
+    b"a|b",
+    b"`code`",
+    b"``",
+    b"|",
+    b"`",
+    b"=cmd|' /C calc'!A0",
+    b"+1",
+    b"-1",
+    b"@x",
+    b"\r\n",
+    b"",
+    b"<b>",
+)
+INDICATORS = {"thermal": 5.0, "input_norm": -0.5}
+TOKENS = [
+    AuditToken(i, raw, "normal", i, 1.0, INDICATORS, True, 1e-5, "strong", {"run": 1e-5}, (0, i))
+    for i, raw in enumerate(NASTY)
+]
+PIECES = dict(enumerate(NASTY))
+COUNTS = {"tokens": 40, "candidates": 9, "verified": 9, "strong": 9, "weak": 0, "rejected": 0, "below_0_01": 9}
+CONTROLS = {"tokens": 48, "said": True, "median": 0.9, "rejected": 47, "strong": 0}
+AUDIT = Audit(None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS, {"normal": COUNTS})
+MUTE = Audit(
+    None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS | {"said": False}, {"normal": COUNTS}
+)
+HEADER = Header(
+    "0.1.0", "audit",
+    {"name": "evil | `name`", "description": "llama 1B", "vocabulary": 40, "file": "a|b.gguf", "fingerprint": "f" * 64},
+    {"llama_cpp_python": "0.3"}, {},
+)  # fmt: skip
+
+
+def drawn(width: int, *what: object) -> str:
+    console = Console(width=width, file=io.StringIO(), markup=False, highlight=False, emoji=False)
+    for thing in what:
+        console.print(thing)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def safe(text: str) -> bool:
+    return not any(unicodedata.category(c)[0] in "CZ" for c in text if c not in " \n")
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_tables_fit_and_let_no_control_character_through(width: int) -> None:
+    text = drawn(width, view.listing(TOKENS, PIECES), view.by_category(AUDIT))
+    assert safe(text)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "[red]markup[/red]" in drawn(300, view.listing(TOKENS, PIECES))
+
+
+def test_markdown_keeps_every_row_whole_whatever_the_piece() -> None:
+    text = audit_report.markdown(HEADER, TOKENS, AUDIT, PIECES)
+    assert safe(text)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    for row in rows:
+        # code spans open and close in pairs, and hold no pipe that a table would split at
+        assert row.count("`") % 2 == 0
+        assert not re.search(r"`[^`]*\|[^`]*`", row.replace("` | `", "").replace("`, `", "")) or row.count("|") in (
+            3,
+            8,
+            9,
+        )
+    listed = [row for row in rows if re.match(r"\| \d+ \| \d+ \|", row)]
+    assert len(listed) == len(TOKENS)
+    assert {row.count("|") for row in listed} == {8}
+
+
+@pytest.mark.parametrize("raw", NASTY, ids=repr)
+def test_a_code_span_cannot_be_left(raw: bytes) -> None:
+    span = audit_report.code(raw)
+    assert span == "(empty)" or (span[0] == span[-1] == "`" and not set("`|\n\r") & set(span[1:-1]))
+
+
+def test_code_spans_tell_all_pieces_apart() -> None:
+    assert len({audit_report.code(raw) for raw in NASTY}) == len(NASTY)
+    assert audit_report.code(b"\\x7c") != audit_report.code(b"|")
+
+
+def test_a_spreadsheet_reads_every_row_and_runs_none() -> None:
+    rows = list(csv.DictReader(io.StringIO(audit_report.comma_separated(TOKENS))))
+    assert [bytes.fromhex(row["bytes"]) for row in rows] == list(NASTY)
+    assert not any(row["piece"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows)
+    assert rows[0]["thermal"] == "5" and rows[0]["verdict"] == "strong"
+
+
+def test_the_ban_list_holds_what_the_model_cannot_say() -> None:
+    said = AuditToken(99, b"x", "normal", 99, 0.6, INDICATORS, True, 0.5, "rejected")
+    hardly = AuditToken(98, b"y", "normal", 98, 0.6, INDICATORS, True, 0.05, "weak")
+    banned = json.loads(audit_report.ban_list([*TOKENS, said, hardly], AUDIT))["logit_bias"]
+    assert banned == {str(i): -100 for i in range(len(NASTY))}
+
+
+def test_a_ban_list_without_verdicts_spares_what_text_is_spelt_with() -> None:
+    tokens = [
+        AuditToken(i, b"x", category, i, 1.0, INDICATORS, True)
+        for i, category in enumerate(["normal", "byte-ascii", "byte-utf8", "byte-invalid", "partial-utf8", "control"])
+    ]
+    assert json.loads(audit_report.ban_list(tokens, MUTE))["logit_bias"] == {"0": -100, "3": -100}
+
+
+def test_the_remarks_say_when_nothing_can_be_said() -> None:
+    nothing = Audit("nothing can be said: why", ("mean_logit",), {"source": "", "tokens": 0}, 0.5, 0.5, CONTROLS, {})
+    assert next(view.remarks(nothing)) == "nothing can be said: why."
+
+
+def test_a_mute_model_gets_no_verdict_in_words() -> None:
+    text = " ".join(view.remarks(MUTE))
+    assert "no verdict is given" in text and "all but cannot say" not in text
+
+
+def test_the_remarks_give_precision_and_recall_where_the_truth_is_known() -> None:
+    truth = {
+        "never": 10, "rare": 2, "candidates": 9, "precision": 0.9, "recall": 0.81, "precision_with_rare": 1.0,
+        "recall_with_rare": 0.75, "recall_at_95_precision": None, "auc_never": 0.99, "auc_rare": None,
+    }  # fmt: skip
+    text = " ".join(view.truth(Audit(None, (), {}, 1.0, 0.5, CONTROLS, {}, truth)))
+    assert "precision 90.0%, recall 81.0%" in text and "recall -" in text
