@@ -1,5 +1,6 @@
 """Placements around a centroid: closed forms on planted models, controls, ties, bias, padding, and the true model."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,17 @@ from vocabularies import BYTE, NORMAL, padded, spm_vocabulary
 
 from negtemp.experiments import centroid
 from negtemp.experiments.centroid import Measured
+from negtemp.experiments.generate import generate
+from negtemp.experiments.settings import Settings
 from negtemp.model import source
+from negtemp.model.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.model.weights import Weights
-from negtemp.records import from_line, to_line
+from negtemp.records import Completion, Step, from_line, to_line
 from negtemp.theory.statistics import auc
+from negtemp.theory.temperature import Temperature
 
 VOCABULARY = spm_vocabulary([b"p%d" % index for index in range(41)])
 TOKENS = len(VOCABULARY)
@@ -176,3 +181,25 @@ def test_never_seen_tokens_of_the_true_model_are_nearest_to_the_input_centroid(
         embedding, _ = centroid.measured(weights, centroid.categories(bundled.vocabulary))
     distances = embedding.geometry.distances
     assert auc(-distances[seen == 0], -distances[seen > 0]) > 0.95
+
+
+def test_every_step_carries_the_percentile_of_its_input_embedding(
+    compiled: Library, tmp_path: Path, category: list[str], matrices: list[Measured]
+) -> None:
+    path = write_llama(tmp_path / "m.gguf", VOCABULARY, layers=1, embedding=PLAN.matrix, seed=5)
+    with Model(compiled, path) as model:
+        records = list(generate(Engine(model), ["p1"], Temperature.of(-1.0), 1, Settings(n_predict=9, ignore_eos=True)))
+    steps, completion = records[:-1], records[-1]
+    assert isinstance(completion, Completion)
+    percentiles = [step.centroid_percentile for step in steps if isinstance(step, Step)]
+    expected = matrices[0].geometry.percentiles[list(completion.token_ids)]
+    assert percentiles == expected.tolist()
+    assert completion.median_centroid_percentile == np.median(expected)
+
+
+def test_a_percentile_that_is_not_known_is_left_out() -> None:
+    step = Step(0, 0, 1, b"x", -1.0, 5, 1.0, 0.0, -0.5)
+    assert "centroid_percentile" not in step.to_dict()
+    known = dataclasses.replace(step, centroid_percentile=12.5)
+    assert known.to_dict()["centroid_percentile"] == 12.5
+    assert [from_line(to_line(record)) for record in (step, known)] == [step, known]

@@ -17,12 +17,12 @@ NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
 HEADER = {"kind", "schema", "negtemp", "command", "model", "engine", "settings"}
 STEP = {
     "kind", "sequence", "position", "token_id", "piece", "bytes", "logprob", "rank", "entropy", "gap",
-    "sampled_logprob",
+    "sampled_logprob", "centroid_percentile",
 }  # fmt: skip
 COMPLETION = {
     "kind", "sequence", "prompt", "prompt_token_ids", "temperature", "beta", "seed", "token_ids", "text", "stop",
     "tokens_per_second", "mean_logprob", "mean_rank", "distinct", "mean_entropy", "longest_repeat", "non_ascii",
-    "categories",
+    "categories", "median_centroid_percentile",
 }  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from typing import IO, Any
 from negtemp.errors import OutputError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, source
-from negtemp.model.context import default_threads
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import Model
+from negtemp.model.threads import default_threads
 from negtemp.printable import printable
 from negtemp.records import Record, number, to_line
 from negtemp.runs.provenance import header

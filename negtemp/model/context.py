@@ -7,9 +7,7 @@ Source: llama.h, `llama_decode`, `llama_memory_seq_cp`; shared/unified cache as 
 """
 
 import ctypes
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,36 +16,12 @@ from numpy.typing import NDArray
 from negtemp.errors import DecodeError, PromptError
 from negtemp.model.batch import Batch
 from negtemp.model.loaded import Model
+from negtemp.model.threads import default_threads
 
 Logits = NDArray[np.float32]
 
 PROMPT_PIECE = 512
 _CELLS_GRAIN = 256
-
-
-def default_threads() -> int:
-    """Physical cores that this process may use, at most OMP_NUM_THREADS of them where that is set.
-
-    A second thread on one core only slows llama.cpp down.
-    """
-    wished = os.environ.get("OMP_NUM_THREADS", "")
-    return min(_cores(), int(wished)) if wished.isdecimal() and int(wished) else _cores()
-
-
-def _cores() -> int:
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:  # no such call on macOS
-        return os.cpu_count() or 1
-    return max(1, len({_siblings(cpu) for cpu in allowed}))
-
-
-def _siblings(cpu: int) -> str:
-    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return str(cpu)
 
 
 class Context:

@@ -7,6 +7,7 @@ logits, which many generations share (`batching`).
 import math
 import time
 from collections import Counter
+from statistics import median
 
 from negtemp.errors import DecodeError
 from negtemp.model.context import Logits
@@ -33,7 +34,7 @@ class Generation:
     def __init__(self, model: Model, request: Request, slot: int, buffers: Buffers) -> None:
         self.request, self.slot = request, slot
         self.stop: Stop | None = None
-        self._vocabulary = model.vocabulary
+        self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
         self._observer = buffers.observer
         self._chain = Chain(
             model.library, model.vocabulary.size, request.temperature, request.filters, request.seed,
@@ -67,6 +68,7 @@ class Generation:
         return Step(
             self.request.sequence, len(self._token_ids), draw.token_id, self._vocabulary.piece(draw.token_id),
             seen.logprob, seen.rank, seen.entropy, seen.gap, draw.logprob,
+            self._centroid[draw.token_id] if self._centroid else None,
         )  # fmt: skip
 
     def _stop(self, token_id: int) -> Stop | None:
@@ -90,6 +92,7 @@ class Generation:
             len(set(ids)) / count, self._entropy / count, longest_repeat(ids),
             sum(not piece.isascii() for piece in pieces) / count,
             {category: tokens / count for category, tokens in sorted(categories.items())},
+            median_centroid_percentile=median(self._centroid[i] for i in ids) if self._centroid else None,
         )  # fmt: skip
 
     def close(self) -> None:

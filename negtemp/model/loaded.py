@@ -5,14 +5,19 @@ embedding models and encoder-decoder models: they have no next token to speak of
 """
 
 import ctypes
+import functools
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from negtemp.errors import ModelError
 from negtemp.model import source
+from negtemp.model.geometry import measure
 from negtemp.model.library import Library
 from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.weights import Weights
 from negtemp.printable import printable
 
 ALL_LAYERS = -1
@@ -61,6 +66,20 @@ class Model:
         """The name that the file gives itself, or the file's own."""
         given = self._metadata("general.name")
         return printable(given.encode(), keep=" ") if given else source.shown(Path(self.path.name))
+
+    @functools.cached_property
+    def centroid_percentiles(self) -> tuple[float, ...] | None:
+        """How far each token's input embedding lies from their centroid, 0 the nearest and 100 the farthest; `[vocab]`.
+
+        Read from the file once, in a fraction of the time that loading the model takes; None where it holds no
+        embedding of this vocabulary that ggml can dequantise.
+        """
+        try:
+            with Weights(self.library, self.path) as weights:
+                found = measure(weights.embedding.first(self.vocabulary.size)).percentiles
+        except ModelError:
+            return None
+        return tuple(found.tolist()) if len(found) == self.vocabulary.size and np.isfinite(found).all() else None
 
     @property
     def trained_context(self) -> int:

@@ -20,8 +20,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from negtemp.model import source
-from negtemp.model.context import Context, default_threads
+from negtemp.model.context import Context
 from negtemp.model.loaded import Model
+from negtemp.model.threads import default_threads
 
 BEST_AMONG = (1, 2, 4, 8, 16, 32)
 

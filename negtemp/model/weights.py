@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
 from negtemp.model import gguf, source
-from negtemp.model.context import default_threads
 from negtemp.model.library import Library
+from negtemp.model.threads import default_threads
 
 EMBEDDING, UNEMBEDDING, BIAS = "token_embd.weight", "output.weight", "output.bias"
 NORM, NORM_BIAS = "output_norm.weight", "output_norm.bias"

@@ -20,6 +20,11 @@ from negtemp.theory.temperature import Temperature
 Stop = Literal["length", "eog", "context"]
 
 
+def _known(optional: Json) -> Json:
+    """The fields that have a value."""
+    return {name: value for name, value in optional.items() if value is not None}
+
+
 @record
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -57,6 +62,8 @@ class Step:
     entropy          of the whole distribution at T = 1, nats
     gap              nats between the two logits that this sign of T favours most among those that may be drawn
     sampled_logprob  ln of the probability it was drawn with, at this T and after every filter, nats
+    centroid_percentile    of the token's input embedding: 0 the nearest to the centroid of all, 100 the farthest;
+                           left out where it is not known
     """
 
     kind: ClassVar[str] = "step"
@@ -69,6 +76,7 @@ class Step:
     entropy: float
     gap: float
     sampled_logprob: float
+    centroid_percentile: float | None = None
 
     @property
     def piece(self) -> str:
@@ -80,13 +88,14 @@ class Step:
             "kind": self.kind, "sequence": self.sequence, "position": self.position, "token_id": self.token_id,
             "piece": self.piece, "bytes": self.raw.hex(), "logprob": finite(self.logprob), "rank": self.rank,
             "entropy": self.entropy, "gap": self.gap, "sampled_logprob": finite(self.sampled_logprob),
-        }  # fmt: skip
+        } | _known({"centroid_percentile": self.centroid_percentile})  # fmt: skip
 
     @classmethod
     def from_dict(cls, line: Json) -> "Step":
         return cls(
             line["sequence"], line["position"], line["token_id"], bytes.fromhex(line["bytes"]),
             log(line["logprob"]), line["rank"], line["entropy"], line["gap"], log(line["sampled_logprob"]),
+            line.get("centroid_percentile"),
         )  # fmt: skip
 
 
@@ -104,6 +113,7 @@ class Completion:
     categories         share of tokens of each category that occurs
     unit, run_seed, repeat    in a sweep: the unit's content hash, the seed asked for, and which repeat this is;
                               `seed`, which the draw used, derives from prompt, run_seed and repeat
+    median_centroid_percentile    of its steps; left out where they have none
     """
 
     kind: ClassVar[str] = "completion"
@@ -126,9 +136,13 @@ class Completion:
     unit: str | None = None
     run_seed: int | None = None
     repeat: int | None = None
+    median_centroid_percentile: float | None = None
 
     def to_dict(self) -> Json:
-        of_sweep = {"unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat}
+        optional = {
+            "unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat,
+            "median_centroid_percentile": self.median_centroid_percentile,
+        }  # fmt: skip
         return {
             "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
             "prompt_token_ids": list(self.prompt_token_ids), "temperature": number(self.temperature.temperature),
@@ -137,7 +151,7 @@ class Completion:
             "mean_logprob": finite(self.mean_logprob), "mean_rank": self.mean_rank, "distinct": self.distinct,
             "mean_entropy": self.mean_entropy, "longest_repeat": self.longest_repeat, "non_ascii": self.non_ascii,
             "categories": dict(self.categories),
-        } | {name: value for name, value in of_sweep.items() if value is not None}  # fmt: skip
+        } | _known(optional)  # fmt: skip
 
     @classmethod
     def from_dict(cls, line: Json) -> "Completion":
@@ -147,6 +161,7 @@ class Completion:
             line["text"], line["stop"], line["tokens_per_second"], line["mean_logprob"], line["mean_rank"],
             line["distinct"], line.get("mean_entropy"), line.get("longest_repeat"), line.get("non_ascii"),
             line.get("categories", {}), line.get("unit"), line.get("run_seed"), line.get("repeat"),
+            line.get("median_centroid_percentile"),
         )  # fmt: skip
 
 
@@ -174,7 +189,7 @@ class Failure:
             "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
             "temperature": number(self.temperature.temperature), "beta": number(self.temperature.beta),
             "seed": self.seed, "reason": self.reason,
-        } | {name: value for name, value in of_sweep.items() if value is not None}  # fmt: skip
+        } | _known(of_sweep)  # fmt: skip
 
     @classmethod
     def from_dict(cls, line: Json) -> "Failure":

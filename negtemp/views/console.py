@@ -96,6 +96,8 @@ def figures(completion: Completion, vocab: int) -> str:
         parts.append(f"mean rank {completion.mean_rank:,.0f} of {vocab:,}")
     if completion.distinct is not None:
         parts.append(f"distinct {completion.distinct:.0%}")
+    if completion.median_centroid_percentile is not None:
+        parts.append(f"median centroid percentile {completion.median_centroid_percentile:.0f}")
     return " · ".join([*parts, f"stop: {completion.stop}"])
 
 
