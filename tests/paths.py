@@ -20,12 +20,3 @@ def expected(engine: Engine, temperature: float, prompt: str = PROMPT, **setting
     steps = [record for record in generate(engine, [prompt], at, 1, options) if isinstance(record, Step)]
     control = engine.model.vocabulary.in_categories(["control"])
     return list(itertools.takewhile(lambda step: step.gap > CLOSE_NATS and step.token_id not in control, steps))
-
-
-def text(steps: list[Step]) -> str:
-    """Their text, as far as it is valid UTF-8: what a front end makes of other bytes is its own affair."""
-    data = b"".join(step.raw for step in steps)
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        return data[: error.start].decode()
