@@ -21,7 +21,7 @@ NEVER_LEARNED = [*REACHABLE, b" =cmd()", b"a|b`c", b"</td>"]
 STEPS = [b"z", b"q", b"x", "ж".encode(), "▁".encode()]
 
 
-def write_half_learned(path: Path, *, says: bool = True, seed: int = 0) -> tuple[Path, set[int]]:
+def write_half_learned(path: Path, *, says: bool = True, seed: int = 0, context: int = 256) -> tuple[Path, set[int]]:
     """The file, and the ids that the model never learned (its byte and control tokens among them).
 
     says: False makes the embedding of learned tokens unrelated to the unembedding, so that nothing can be repeated.
@@ -32,7 +32,9 @@ def write_half_learned(path: Path, *, says: bool = True, seed: int = 0) -> tuple
     unknown = {i for i, (piece, kind) in enumerate(vocabulary) if kind in (BYTE, CONTROL, UNKNOWN)}
     unknown |= set(range(3 + 256 + len(learned), len(vocabulary)))
     embedding, unembedding = _matrices(len(vocabulary), unknown, says, seed)
-    return write_llama(path, vocabulary, mixing=0, embedding=embedding, unembedding=unembedding), unknown
+    return write_llama(
+        path, vocabulary, mixing=0, context=context, embedding=embedding, unembedding=unembedding
+    ), unknown
 
 
 def _matrices(vocab: int, unknown: Collection[int], says: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.errors import UsageError
+from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.fragments import superstrings
 from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
@@ -128,7 +128,10 @@ class _Case:
         """Ask for controls, then for candidates where the controls were said."""
         if not self.settings.verify:
             return
-        examiner = Examiner(self.engine)
+        try:
+            examiner = Examiner(self.engine)
+        except PromptError:  # a context of a few tokens holds no prompt; the ranking stands without
+            return
         asked = [int(i) for i in self.order if self.categories[i] in ASKED]
         chosen = controls(asked)
         self.calibration = Calibration(tuple(watch(examiner.ask(chosen), len(chosen), "asking for controls")))

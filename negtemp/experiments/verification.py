@@ -4,11 +4,11 @@ The score of a token is the greatest probability of its id as the next token, ov
 no drawing. Shapes are asked one after the other, and a token said with p >= 0.1 is not asked again: its verdict is
 settled. Prompts of one shape share their beginning and are decoded many at a time (`model.scoring`).
 
-Control tokens go first. Where the model does not say them, its silence about others means nothing. It leaves out chat
-templates, and which tokens are worth asking (`experiments.audit`).
+Control tokens go first. Where the model does not say them, its silence about others means nothing. It leaves out the
+wording (`shapes`), what a model says instead (`repeat`), and which tokens are worth asking (`audit`).
 
-Source of the idea: Land & Bartolo 2024 (arXiv 2405.05417), who ask one token at a time, with three new tokens each;
-wording and thresholds for controls are ours.
+Source of the idea: Land & Bartolo 2024 (arXiv 2405.05417), who ask one token at a time, with three new tokens each; the
+thresholds for controls are ours.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,24 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from negtemp.experiments import shapes
 from negtemp.model.engine import Engine
 from negtemp.model.scoring import SEQUENCES, score
-from negtemp.model.splicing import SLOT, Template, template
 from negtemp.records.audit import REJECTED_FROM, STRONG_BELOW
 
 Item = TypeVar("Item")
 Watch = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
-SHAPES: Mapping[str, tuple[str | None, ...]] = {
-    "run": ("Press a key and hold it down, and it is written over and over:", *(SLOT,) * 8),
-    "echo": (
-        "The parrot says back whatever it hears.\n"
-        "Heard: seven Said: seven\nHeard: window Said: window\nHeard: it was late Said: it was late\n"
-        "Heard: Paris Said: Paris\nHeard: (x) Said: (x)\nHeard:",
-        SLOT, " Said:", SLOT, "\nHeard:", SLOT, " Said:",
-    ),
-    "meaning": ("Asked what the word \"", SLOT, "\" means, she answered: the word \""),
-}  # fmt: skip
 CONTROLS = 48
 _SAID_SHARE = 2 / 3
 _STRONG_SHARE = 0.05
@@ -82,30 +72,24 @@ def passed(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
 
 
 class Examiner:
-    """Asks one model for tokens."""
+    """Asks one model for tokens, in every prompt shape that it can be asked in."""
 
-    def __init__(
-        self, engine: Engine, shapes: Mapping[str, Sequence[str | None]] = SHAPES, sequences: int = SEQUENCES
-    ) -> None:
+    def __init__(self, engine: Engine, sequences: int = SEQUENCES) -> None:
+        """Raises PromptError where no shape fits the model's context."""
         self._engine, self._sequences = engine, sequences
-        longest = engine.model.trained_context
-        made = {name: template(engine.model.vocabulary, parts) for name, parts in shapes.items()}
-        self._templates: dict[str, Template] = {
-            name: shape for name, shape in made.items() if len(shape.fill(0)) <= longest
-        }
+        self.templates, self.left_out = shapes.available(engine.model)
 
     def ask(self, token_ids: Sequence[int]) -> Iterator[Answer]:
-        """An Answer for each token, in order; none where no shape fits the model's context. Raises DecodeError."""
+        """An Answer for each token, in order. Raises DecodeError."""
         found: dict[int, dict[str, float]] = {token_id: {} for token_id in token_ids}
-        for name, shape in self._templates.items():
+        for name, shape in self.templates.items():
             left = [i for i, told in found.items() if max(told.values(), default=0.0) < REJECTED_FROM]
             rows = score(
                 self._engine.model, map(shape.fill, left), sequences=self._sequences, threads=self._engine.threads
             )
             for token_id, row in zip(left, rows, strict=True):
                 found[token_id][name] = probability(row.logits, token_id)
-        if self._templates:
-            yield from (Answer(token_id, found[token_id]) for token_id in token_ids)
+        yield from (Answer(token_id, found[token_id]) for token_id in token_ids)
 
 
 def probability(logits: NDArray[np.float32], token_id: int) -> float:

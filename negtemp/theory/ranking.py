@@ -10,6 +10,11 @@ the vocabulary to be guessed. "In use" is the half of the vocabulary to which th
 Where no unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and
 the score is a rank and no distance. It leaves out verification.
 
+The default combines the mean logit, which sees what training pushed down everywhere, and the logarithm of the mean
+probability, which a single context that wants the token can lift. Over the models of benchmarks/audit its AUC comes
+within 0.001 of the best single indicator's on each, where either alone, and the cosine to the unused direction, falls
+further behind on some.
+
 Source: ours; medians, because both sets are found automatically and may hold a few of the other kind.
 """
 
@@ -24,7 +29,7 @@ from negtemp.theory.statistics import auc, percentiles
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-COMBINED = ("mean_logit", "unused_cosine")
+COMBINED = ("mean_logit", "thermal_plus_1")
 THRESHOLD = 0.5
 
 

@@ -1,0 +1,56 @@
+"""The score: 0 for tokens in use, 1 for tokens known to be unused, a rank where there is no such scale."""
+
+import numpy as np
+import pytest
+
+from negtemp.theory import ranking
+from negtemp.theory.statistics import auc
+
+RNG = np.random.default_rng(2)
+UNUSED = np.arange(200) < 20
+# nats of surprise: unused tokens at 9, the others about 2
+SURPRISE = np.where(UNUSED, 9.0, RNG.normal(2.0, 0.5, 200))
+INDICATORS = {"thermal_plus_1": SURPRISE, "mean_logit": 3 * SURPRISE - 50, "flat": np.zeros(200)}
+
+
+def test_in_use_is_the_half_that_the_model_finds_more_probable() -> None:
+    used = ranking.in_use(INDICATORS)
+    assert used.sum() == 100 and not (used & UNUSED).any()
+    assert SURPRISE[used].max() <= SURPRISE[~used].min()
+
+
+def test_scores_are_zero_for_the_median_in_use_and_one_for_the_unused() -> None:
+    used = ranking.in_use(INDICATORS)
+    score = ranking.scores(INDICATORS, ("mean_logit", "thermal_plus_1"), used, UNUSED)
+    assert np.median(score[used]) == pytest.approx(0.0)
+    assert score[UNUSED] == pytest.approx(1.0)
+
+
+def test_units_do_not_matter() -> None:
+    used = ranking.in_use(INDICATORS)
+    plain = ranking.scores(INDICATORS, ("thermal_plus_1",), used, UNUSED)
+    scaled = ranking.scores({"thermal_plus_1": SURPRISE * 7 - 3}, ("thermal_plus_1",), used, UNUSED)
+    assert plain == pytest.approx(scaled)
+
+
+def test_without_an_unused_token_the_score_is_a_share_of_the_ranking() -> None:
+    score = ranking.scores(INDICATORS, ("thermal_plus_1",), ranking.in_use(INDICATORS), np.zeros(200, bool))
+    assert (score.min(), score.max()) == pytest.approx((0.0, (199 - 9.5) / 199))
+
+
+def test_an_indicator_that_tells_nothing_apart_does_not_divide_by_zero() -> None:
+    used = ranking.in_use(INDICATORS)
+    score = ranking.scores(INDICATORS, ("flat", "thermal_plus_1"), used, UNUSED)
+    assert np.isfinite(score).all()
+    assert auc(score[UNUSED], score[~UNUSED]) == 1.0
+
+
+def test_structure_is_certain_where_unused_tokens_stand_out_and_chance_where_they_do_not() -> None:
+    used = ranking.in_use(INDICATORS)
+    assert ranking.structure(SURPRISE, used, UNUSED) == 1.0
+    assert ranking.structure(INDICATORS["flat"], used, UNUSED) == 0.5
+    assert np.isnan(ranking.structure(SURPRISE, used, np.zeros(200, bool)))
+
+
+def test_tokens_without_a_score_come_last_and_equal_ones_by_id() -> None:
+    assert ranking.order(np.array([0.5, np.nan, 0.9, 0.5])).tolist() == [2, 0, 3, 1]
