@@ -8,6 +8,7 @@ import negtemp
 from negtemp.cli.audit import audit
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
+from negtemp.cli.repeat import repeat
 from negtemp.cli.run import run
 from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
 from negtemp.cli.show import show
@@ -30,6 +31,7 @@ app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
 app.command()(show)
 app.command()(audit)
+app.command()(repeat)
 
 
 def _version(wanted: bool) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from negtemp.model.vocabulary import Vocabulary
-from negtemp.records import Completion, Header, Record, Spectrum, Step, Thermo
+from negtemp.records import Completion, Header, Record, Repetition, Spectrum, Step, Thermo, Trial
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress, thermo
+from negtemp.views import trials as asked
 
 
 def nothing(records: Iterable[Record]) -> None:
@@ -112,3 +113,20 @@ def spectra(places: Iterable[tuple[Sequence[Thermo], Spectrum]], header: Header,
 
 def _in_order(records: Iterable[Record]) -> list[Completion]:
     return sorted((r for r in records if isinstance(r, Completion)), key=lambda completion: completion.sequence)
+
+
+def trials(records: Iterable[Record], header: Header, everything: bool) -> None:
+    """Draw what asking for tokens showed, once it is all there."""
+    found = list(records)
+    out = console.stdout()
+    console.stderr().print(console.title(header), style="dim")
+    out.print(asked.table([r for r in found if isinstance(r, Trial)], everything))
+    for record in found:
+        if isinstance(record, Repetition):
+            out.print("\n".join(asked.conclusion(record)))
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Say what the user should know before the result, on standard error."""
+    for line in lines:
+        console.stderr().print(f"negtemp: {line}", soft_wrap=True)

@@ -1,0 +1,87 @@
+"""`negtemp repeat`: ask the model to say given tokens, against matched controls."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import given, options
+
+_ASKING = "Asking"
+
+
+def repeat(
+    model: options.Model = None,
+    tokens: given.Tokens = None,
+    ids: given.Ids = None,
+    run: given.From = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, rich_help_panel="Tokens", help="ask for the first so many of --from")
+    ] = 20,
+    shapes: Annotated[
+        str | None,
+        typer.Option(
+            "--shapes", metavar="LIST", rich_help_panel=_ASKING, show_default="all that fit",
+            help="prompt shapes: echo, definition, repetition, instruction",
+        ),
+    ] = None,
+    controls: Annotated[
+        int, typer.Option("--controls", min=0, rich_help_panel=_ASKING, help="matched tokens for each candidate")
+    ] = 3,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts", metavar="FILE", rich_help_panel=_ASKING,
+            help="how often each token occurred in training, to match controls by",
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, rich_help_panel=_ASKING, help="answers to draw at T=1 as well")
+    ] = 4,
+    seed: Annotated[
+        int, typer.Option("-s", "--seed", rich_help_panel=_ASKING, help="-1 draws one and says which")
+    ] = 1,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    everything: Annotated[
+        bool, typer.Option("--all", rich_help_panel="Output", help="show the controls as well")
+    ] = False,
+    json: options.Json = False,
+    output: options.Output = None,
+) -> None:  # fmt: skip
+    """Ask the model to say tokens, by default those that it emits below zero, against tokens that resemble them."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import drawing, session
+    from negtemp.experiments import emission
+    from negtemp.experiments import repeat as experiment
+    from negtemp.experiments import shapes as wording
+    from negtemp.model import truth
+    from negtemp.runs.reading import load_run
+
+    drawn_seed, records = options.seed(seed), None if run is None else load_run(run)
+    names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
+    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        vocabulary = engine.model.vocabulary
+        named = given.token_ids(vocabulary, tokens, ids)
+        known = None if counts is None else truth.read(counts, vocabulary.size)
+        prompts, reasons = (
+            wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
+        )
+        if records is not None:
+            named += emission.candidates(vocabulary, given.below_zero(records), limit)
+        elif not named:
+            named = emission.candidates(vocabulary, emission.below_zero(engine, drawn_seed), limit)
+        asking = experiment.Asking(controls, samples, drawn_seed, known)
+        settings = {
+            "shapes": list(prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
+            "counts": None if counts is None else str(counts), "token_ids": named,
+        }  # fmt: skip
+        header = session.header("repeat", engine, settings)
+        drawing.warn([*reasons, *given.warnings(records, header)])
+        sink.write(header)
+        found = sink.through(experiment.repeat(engine, named, prompts, asking))
+        trials = drawing.tracked(found, len(named) * (1 + controls) + 1)
+        if json:
+            drawing.nothing(trials)
+        else:
+            drawing.trials(trials, header, everything)

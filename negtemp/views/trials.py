@@ -1,0 +1,82 @@
+"""What asking for tokens showed: a row for each candidate beside its controls, and a line that says what it means.
+
+Rows are sorted by probability, the least first. The piece stands last, so that right-to-left letters disturb nothing.
+"""
+
+import math
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from negtemp.records import Repetition, Trial
+from negtemp.records.trial import SAYS_ABOVE
+from negtemp.views.console import safe
+
+_GRADE_STYLES = {"said": "", "often": "", "seldom": "#a39f78", "rarely": "#c8a83c", "never": "#e0a000 bold"}
+
+
+def table(trials: Sequence[Trial], everything: bool) -> Table:
+    """Candidates, least likely first, each with the mean probability of its own controls; all trials on demand."""
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    for name in ("id", "p", "controls' p", "sampled"):
+        found.add_column(name, justify="right", no_wrap=True)
+    for name in ("grade", "shape"):
+        found.add_column(name, no_wrap=True)
+    found.add_column("said instead", overflow="fold")
+    found.add_column("piece", overflow="fold")
+    for trial in sorted(trials, key=lambda trial: (trial.role, trial.probability, trial.token_id)):
+        if everything or trial.role == "candidate":
+            found.add_row(*_row(trial, trials))
+    return found
+
+
+def _row(trial: Trial, trials: Sequence[Trial]) -> list[Text]:
+    own = [control.probability for control in trials if control.control_for == trial.token_id]
+    controls = probability(sum(own) / len(own)) if own else "control" if trial.role == "control" else "none"
+    instead = trial.said_raw if trial.token_id not in trial.said[:1] else b""
+    return [
+        Text(str(trial.token_id)), Text(probability(trial.probability)), Text(controls),
+        Text("" if trial.sampled is None else f"{trial.sampled:.0%}"),
+        Text(trial.grade, _GRADE_STYLES[trial.grade]), Text(trial.shape), safe(instead, keep=""),
+        safe(trial.raw, keep=""),
+    ]  # fmt: skip
+
+
+def probability(value: float) -> str:
+    """A probability in six characters or so.
+
+    >>> probability(0.25), probability(3.2e-9), probability(0.0)
+    ('0.250', '3e-09', '0')
+    """
+    return "0" if value == 0 else f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+
+
+def conclusion(found: Repetition) -> list[str]:
+    """What the trials mean, in plain lines."""
+    shares = f"says {_share(found.candidates_said)} of {found.candidates} tokens"
+    controls = f"{_share(found.controls_said)} of {found.controls} controls"
+    lines = [f"With p > {SAYS_ABOVE:g} at the place of the answer, the model {shares} and {controls}."]
+    if found.pairs:
+        lines.append(
+            f"Less probable than its own controls by {_difference(found.difference, found.interval)}, "
+            f"in log-probability {_difference(found.nats, found.nats_interval, ' nats')}; {found.pairs} pairs."
+        )
+    return [*lines, _MEANING[found.outcome]]
+
+
+_MEANING = {
+    "not said": "The model does not say these tokens, though it says others like them.",
+    "said like the controls": "The model says these tokens as readily as others like them.",
+    "unable to repeat": "The model is unable to repeat: it does not say the controls either, so it refuses nothing.",
+    "cannot tell": "Nothing can be told: too few pairs, or an interval too wide.",
+}
+
+
+def _share(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.0%}"
+
+
+def _difference(value: float, interval: tuple[float, float], unit: str = "") -> str:
+    return f"{-value:.3g}{unit} [{-interval[1]:.3g}, {-interval[0]:.3g}]"
