@@ -60,8 +60,9 @@ def conclusion(found: Repetition) -> list[str]:
     lines = [f"With p > {SAYS_ABOVE:g} at the place of the answer, the model {shares} and {controls}."]
     if found.pairs:
         lines.append(
-            f"Less probable than its own controls by {_difference(found.difference, found.interval)}, "
-            f"in log-probability {_difference(found.nats, found.nats_interval, ' nats')}; {found.pairs} pairs."
+            f"Probability less that of the token's own controls: {_difference(found.difference, found.interval)}; "
+            f"log-probability: {_difference(found.nats, found.nats_interval)} nats. "
+            f"{found.pairs} pair{'' if found.pairs == 1 else 's'}."
         )
     return [*lines, _MEANING[found.outcome]]
 
@@ -78,5 +79,5 @@ def _share(value: float) -> str:
     return "none" if math.isnan(value) else f"{value:.0%}"
 
 
-def _difference(value: float, interval: tuple[float, float], unit: str = "") -> str:
-    return f"{-value:.3g}{unit} [{-interval[1]:.3g}, {-interval[0]:.3g}]"
+def _difference(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:+.3g} [{interval[0]:+.3g}, {interval[1]:+.3g}]"
