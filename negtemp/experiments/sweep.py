@@ -7,10 +7,11 @@ their number. It leaves out where the records go (`runs`) and what they add up t
 """
 
 import hashlib
+import itertools
 import json
 import math
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -97,9 +98,11 @@ class Plan:
 
     def units(self) -> Iterator[Unit]:
         """Every unit, prompt by prompt."""
-        order = product(self.prompts, self.seeds, range(self.repeats), self.temperatures)
-        for place, (prompt, seed, repeat, temperature) in enumerate(order):
-            yield Unit(place, prompt, temperature, seed, repeat)
+        places = itertools.count()
+        for prompt, seed in product(self.prompts, self.seeds):
+            for repeat in range(self.repeats):  # product() would hold them all
+                for temperature in self.temperatures:
+                    yield Unit(next(places), prompt, temperature, seed, repeat)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that the records depend on, as a manifest holds it."""
@@ -186,28 +189,24 @@ def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
 
     `parallel` decides instead, and `plan.deterministic` means one.
     """
-    if plan.deterministic:
-        return _shape(engine, plan, 1)
-    if parallel is not None:
-        return _shape(engine, plan, min(parallel, len(plan)))
-    slots = engine.pace.best(min(_MOST_SLOTS, len(plan)))
-    while (
-        slots > 1 and memory.cache(engine.model, _shape(engine, plan, slots).cells) > _SHARE_OF_MEMORY * memory.free()
-    ):
-        slots //= 2
-    return _shape(engine, plan, slots)
-
-
-def _shape(engine: Engine, plan: Plan, slots: int) -> Shape:
-    """Cells for the slots' growth, for the longest prompts that can be live at once, and for padding."""
     context = _context(engine, plan)
-    lengths = [
-        len(ids) for ids in tokenized(engine.model.vocabulary, plan).values() if not isinstance(ids, PromptError)
-    ]
-    fitting = sorted((length for length in lengths if length < context), reverse=True)
+    found = tokenized(engine.model.vocabulary, plan).values()
+    lengths = sorted((len(ids) for ids in found if not isinstance(ids, PromptError)), reverse=True)
+    fitting = [length for length in lengths if length < context]
+    if plan.deterministic or parallel is not None:
+        return _shape(engine, plan, fitting, 1 if plan.deterministic else min(parallel or 1, len(plan)))
+    slots, most = engine.pace.best(min(_MOST_SLOTS, len(plan))), _SHARE_OF_MEMORY * memory.free()
+    while slots > 1 and memory.cache(engine.model, _shape(engine, plan, fitting, slots).cells) > most:
+        slots //= 2
+    return _shape(engine, plan, fitting, slots)
+
+
+def _shape(engine: Engine, plan: Plan, lengths: Sequence[int], slots: int) -> Shape:
+    """Cells for the slots' growth, for the longest prompts that can be live at once, and for padding."""
     live = math.ceil(slots / plan.units_per_prompt) + 1
-    growth = max((min(context - length, plan.settings.n_predict) for length in fitting), default=1)
-    cells = sum(fitting[:live]) + slots * growth + engine.pace.widest(slots)
+    context = _context(engine, plan)
+    growth = max((min(context - length, plan.settings.n_predict) for length in lengths), default=1)
+    cells = sum(lengths[:live]) + slots * growth + engine.pace.widest(slots)
     return Shape(slots, cells, alone=plan.deterministic)
 
 

@@ -1,0 +1,58 @@
+"""The table's figures against means and shares worked by hand."""
+
+import pytest
+
+from negtemp.experiments.summary import summarize
+from negtemp.records import Completion, Failure, Stop, Summary, from_line, to_line
+from negtemp.theory.statistics import wilson
+from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
+
+
+def completion(
+    prompt: str, logprob: float | None, stop: Stop = "length", tokens: tuple[int, ...] = (1,), at: Temperature = GREEDY
+) -> Completion:
+    """A finished unit of which only these figures matter."""
+    return Completion(
+        0, prompt, (1,), at, 1, tokens, "", stop, None, logprob, 2.0, 0.5, 1.5, 3, 0.25, {"normal": 0.75, "byte": 0.25}
+    )
+
+
+def test_a_temperature_has_the_means_of_its_units() -> None:
+    (found,) = summarize([completion("a", -1.0), completion("a", -2.0), completion("b", -6.0)])
+    assert (found.units, found.errors) == (3, 0)
+    assert found.figures["mean_logprob"].value == pytest.approx(-3.0)
+    assert {name: e.value for name, e in found.categories.items()} == {"normal": 0.75, "byte": 0.25}
+    assert (found.figures["longest_repeat"].value, found.figures["mean_entropy"].value) == (3, 1.5)
+
+
+def test_intervals_are_over_prompts_where_there_are_several() -> None:
+    """A hundred equal completions of each of two prompts tell no more than two."""
+    (found,) = summarize(
+        [completion(prompt, value) for prompt, value in (("a", -1.0), ("b", -3.0)) for _ in range(100)]
+    )
+    low, high = found.figures["mean_logprob"][1:]
+    assert (low, high) == (-3.0, -1.0)
+
+
+def test_stop_reasons_have_wilsons_interval_with_equal_completions_counted_once() -> None:
+    units = [completion("a", -1.0, "length", (token,)) for token in range(8)]
+    units += [completion("a", -1.0, "eog", (9,)), completion("a", -1.0, "eog", (10,))]
+    (found,) = summarize(units)
+    assert found.stops["length"] == (0.8, *wilson(8, 10))
+    (twice,) = summarize(units * 2)
+    assert twice.stops == found.stops
+
+
+def test_temperatures_stand_by_beta_and_errors_are_counted() -> None:
+    records = [completion("a", -1.0, at=at) for at in (GREEDY, UNIFORM, ANTIGREEDY)]
+    found = summarize([*records, Failure(0, "long", UNIFORM, 1, "why")])
+    assert [(one.temperature, one.units, one.errors) for one in found] == [
+        (ANTIGREEDY, 1, 0), (UNIFORM, 1, 1), (GREEDY, 1, 0),
+    ]  # fmt: skip
+
+
+def test_what_is_missing_has_no_estimate_and_a_summary_reads_back_equal() -> None:
+    (found,) = summarize([completion("a", None)])
+    assert found.figures["mean_logprob"] == (None, None, None)
+    read = from_line(to_line(found))
+    assert isinstance(read, Summary) and read == found
