@@ -13,8 +13,8 @@ import numpy as np
 
 import negtemp
 from negtemp.model import source
-from negtemp.model.context import default_threads
 from negtemp.model.engine import Engine, Shape
+from negtemp.model.threads import default_threads
 from negtemp.records import Header
 
 
