@@ -88,11 +88,16 @@ def values(tensor: Tensor, rng: np.random.Generator) -> NDArray[np.generic]:
     return blocks.reshape(tensor.rows, -1)
 
 
-def write(path: Path, shape: Shape, vocabulary: Path = VOCABULARY, seed: int = 0) -> None:
-    """Write the model to `path`, one tensor in memory at a time; it appears under its name when it is whole."""
+def write(
+    path: Path, shape: Shape, vocabulary: Path = VOCABULARY, seed: int = 0, tokens: int | None = None
+) -> None:  # fmt: skip
+    """Write the model to `path`, one tensor in memory at a time; it appears under its name when it is whole.
+
+    `tokens`: cut the vocabulary to so many, or lengthen it by tokens without meaning.
+    """
     partial = path.with_name(f"{path.name}.partial")
     writer = gguf.GGUFWriter(partial, "llama")
-    vocab = _copy_vocabulary(gguf.GGUFReader(vocabulary), writer)
+    vocab = _copy_vocabulary(gguf.GGUFReader(vocabulary), writer, tokens)
     _hyperparameters(writer, shape, vocab)
     for tensor in tensors(shape, vocab):
         _announce(writer, tensor)
@@ -129,13 +134,22 @@ def _hyperparameters(writer: gguf.GGUFWriter, shape: Shape, vocab: int) -> None:
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
 
 
-def _copy_vocabulary(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> int:
-    """Copy every `tokenizer.` field as it is; the number of tokens."""
+def _copy_vocabulary(reader: gguf.GGUFReader, writer: gguf.GGUFWriter, tokens: int | None) -> int:
+    """Copy every `tokenizer.` field, of so many tokens; the number of tokens."""
+    size = len(reader.fields["tokenizer.ggml.tokens"].data)
     for name, field in reader.fields.items():
         if name.startswith("tokenizer."):
             kind, *item = field.types
-            writer.add_key_value(name, field.contents(), kind, item[-1] if item else None)
-    return len(reader.fields["tokenizer.ggml.tokens"].data)
+            contents = field.contents()
+            if tokens and isinstance(contents, list) and len(contents) == size:
+                contents = [*contents[:tokens], *(_meaningless(contents[-1], index) for index in range(size, tokens))]
+            writer.add_key_value(name, contents, kind, item[-1] if item else None)
+    return tokens or size
+
+
+def _meaningless(last: str | float, index: int) -> str | float:
+    """A piece that no text holds, or the score or type that the last token of the file has."""
+    return f"\ue000{index}" if isinstance(last, str) else last
 
 
 def main() -> None:

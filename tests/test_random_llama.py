@@ -41,6 +41,17 @@ def test_a_random_llama_generates_in_the_vocabulary_that_it_was_given(
     assert all(1 < step.entropy < 0.99 * np.log(model.vocabulary.size) for step in path)
 
 
+@pytest.mark.parametrize("tokens", [300, 1000])
+def test_a_vocabulary_is_cut_or_lengthened_to_the_tokens_asked_for(
+    compiled: Library, vocabulary: Path, tmp_path: Path, tokens: int
+) -> None:
+    write(tmp_path / "random.gguf", SMALL, vocabulary, tokens=tokens)
+    with Model(compiled, tmp_path / "random.gguf") as model:
+        assert model.vocabulary.size == tokens
+        pieces = {model.vocabulary.piece(token_id) for token_id in range(tokens)}
+    assert len(pieces) == tokens
+
+
 def test_the_same_seed_writes_the_same_file(vocabulary: Path, tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         write(tmp_path / name, SMALL, vocabulary, seed)

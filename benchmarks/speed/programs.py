@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,8 +29,8 @@ class ChildError(Exception):
     """A child failed; the text says which and why, in a line."""
 
 
-def run(command: Sequence[object]) -> Finished:
-    """Run a command to its end. Raises ChildError where it is missing or fails."""
+def run(command: Sequence[object], limit: float = 600.0) -> Finished:
+    """Run a command to its end. Raises ChildError where it is missing, fails or takes longer than `limit` seconds."""
     words = [str(word) for word in command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
@@ -37,10 +38,15 @@ def run(command: Sequence[object]) -> Finished:
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         except OSError as error:
             raise ChildError(f"{words[0]}: {error.strerror}") from error
+        timer = threading.Timer(limit, child.terminate)
+        timer.start()
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
+        timer.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for already
         output.seek(0), errors.seek(0)
+        if seconds > limit:
+            raise ChildError(f"{words[0]} took longer than {limit:.0f} s")
         if child.returncode:
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
             raise ChildError(f"{words[0]} ended with status {child.returncode}: {lines[-1] if lines else 'no reason'}")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from speed.models import ROOT, Job
+from speed.programs import ChildError
 
 BIN = Path(sys.executable).parent
 NAIVE = ROOT / "build/naive/llama-completion"
@@ -22,10 +23,13 @@ def bench(job: Job) -> list[object]:
     return [BIN / "llama-bench", "-m", job.model, *shape, "-t", job.threads, "-o", "jsonl"]
 
 
-def batched_bench(job: Job, widths: list[int]) -> list[object]:
-    """llama-batched-bench: every width in turn, one shared prompt, a unified cache."""
-    cells = job.prompt_tokens + max(widths) * job.tokens
-    shape = ["-npp", job.prompt_tokens, "-ntg", job.tokens, "-npl", ",".join(map(str, widths)), "-pps", "-kvu"]
+def batched_bench(job: Job, width: int) -> list[object]:
+    """llama-batched-bench: one shared prompt, a unified cache, and then one step more.
+
+    The program may end before its log has written the last line (llama.cpp #22142), so that is one of no use.
+    """
+    cells = job.prompt_tokens + width * job.tokens
+    shape = ["-npp", job.prompt_tokens, "-ntg", f"{job.tokens},1", "-npl", width, "-pps", "-kvu"]
     context = ["-c", -(-cells // _CELLS_GRAIN) * _CELLS_GRAIN, "-b", 512, "-ub", 512]
     program = BIN / "llama-batched-bench"
     return [program, "-m", job.model, *shape, *context, "-t", job.threads, "--output-format", "jsonl"]
@@ -40,14 +44,19 @@ def completion(job: Job, prompt: str, temperature: float, seed: int, program: Pa
 
 
 def bench_speed(output: str) -> float:
-    """Tokens/s of the one test that llama-bench's JSON Lines hold."""
-    (line,) = _objects(output)
-    return float(line["avg_ts"])
+    """Tokens/s of the one test that llama-bench's JSON Lines hold. Raises ChildError where they do not."""
+    return _only(_objects(output), "avg_ts")
 
 
-def batched_speeds(output: str) -> dict[int, float]:
-    """Tokens/s of generation by width, from llama-batched-bench's JSON Lines."""
-    return {int(line["pl"]): float(line["speed_tg"]) for line in _objects(output)}
+def batched_speed(output: str, job: Job, width: int) -> float:
+    """Tokens/s of generation, from llama-batched-bench's JSON Lines. Raises ChildError where they do not tell."""
+    return _only([line for line in _objects(output) if (line["pl"], line["tg"]) == (width, job.tokens)], "speed_tg")
+
+
+def _only(lines: list[dict[str, float]], figure: str) -> float:
+    if len(lines) != 1:
+        raise ChildError(f"{len(lines)} lines of figures, not one")
+    return lines[0][figure]
 
 
 def _objects(output: str) -> list[dict[str, float]]:

@@ -21,6 +21,8 @@ from negtemp.records import Completion
 from negtemp.theory.observation import Observer
 from negtemp.theory.temperature import Temperature
 
+_PROMPT_ROOM = 64
+
 
 class Stopwatch:
     """Seconds spent in some functions, by name."""
@@ -54,13 +56,14 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         temperatures = [Temperature.of(0.001 if index % 2 else -0.001) for index in range(sequences)]
         cells = [Cell(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
         # the first token comes of the prompt's decode, so one more is asked for
-        plan = requests(loaded.engine.model, cells, Settings(n_predict=tokens + 1, ignore_eos=True))
+        settings = Settings(n_predict=tokens + 1, ignore_eos=True, ctx_size=tokens + _PROMPT_ROOM)
+        plan = requests(loaded.engine.model, cells, settings)
         started = time.perf_counter()
         done = [record for record in loaded.engine.generate(plan) if isinstance(record, Completion)]
         seconds = time.perf_counter() - started
     drawn = sequences * (tokens + 1)
     return {
-        "prompt_tokens": len(plan[0].prompt_token_ids), "seconds": seconds,
+        "prompt_token_ids": plan[0].prompt_token_ids, "seconds": seconds,
         "tokens_per_second": sum(completion.tokens_per_second or 0.0 for completion in done),
         "milliseconds": {name: spent * 1000 / drawn for name, spent in stopwatch.seconds.items()},
         "shares": {name: spent / seconds for name, spent in stopwatch.seconds.items()},
