@@ -103,7 +103,7 @@ class Server:
         """Starts it; `options` go to llama-server as they are, and its log to `log`. Raises NegtempError."""
         source.check(model)
         self.model, self.address = model, free(address)
-        command = [str(program or executable()), "--model", str(model)]
+        command = [str(program or executable()), "--model", str(model), "--alias", model.stem]
         command += ["--host", address.host, "--port", str(self.address.port)]
         key = ["--api-key", address.api_key] if address.api_key else []
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
