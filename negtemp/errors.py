@@ -8,6 +8,7 @@
     ├── ModelError                   1  a model file that cannot be loaded or used
     ├── PromptError                  1  a prompt that cannot be read, or does not fit the context
     ├── DecodeError                  1  llama.cpp refused or failed to compute
+    ├── ScanError                    1  a file to scan that cannot be read, or is not text
     ├── RecordError                  1  a line that is not one of our records
     └── OutputError                  1  the result could not be written
 
@@ -54,6 +55,10 @@ class PromptError(NegtempError):
 
 class DecodeError(NegtempError):
     """llama.cpp failed to compute the next logits."""
+
+
+class ScanError(NegtempError):
+    """A file to scan that cannot be read, or is not text."""
 
 
 class RecordError(NegtempError):

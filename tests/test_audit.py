@@ -20,6 +20,7 @@ from negtemp.model.scoring import score
 from negtemp.model.weights import Weights
 from negtemp.records import Audit, AuditToken
 from negtemp.theory.boltzmann import probabilities
+from negtemp.theory.statistics import auc
 
 Result = tuple[list[AuditToken], Audit]
 
@@ -94,8 +95,10 @@ def test_nothing_can_be_said_of_random_weights(compiled: Library, tmp_path: Path
 def test_a_context_too_short_for_any_prompt_leaves_the_ranking(compiled: Library, tmp_path: Path) -> None:
     path, unknown = write_half_learned(tmp_path / "short.gguf", context=8)
     tokens, summary = audited(compiled, path)
-    assert summary.controls["tokens"] == 0
-    assert {token.token_id for token in tokens if token.candidate} == unknown
+    assert summary.controls["tokens"] == 0 and summary.problem is None
+    assert {token.verdict for token in tokens} == {None}
+    ranked = np.array([token.token_id in unknown for token in tokens])
+    assert auc(-np.flatnonzero(ranked), -np.flatnonzero(~ranked)) > 0.99
 
 
 def test_a_number_of_candidates_is_obeyed(compiled: Library, half_learned: tuple[Path, set[int]]) -> None:

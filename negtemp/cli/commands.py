@@ -10,6 +10,7 @@ from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.repeat import repeat
 from negtemp.cli.run import run
+from negtemp.cli.scan import scan
 from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
 from negtemp.cli.show import show
 from negtemp.cli.spectrum import spectrum
@@ -32,6 +33,7 @@ app.command()(sweep)
 app.command()(show)
 app.command()(audit)
 app.command()(repeat)
+app.command()(scan)
 
 
 def _version(wanted: bool) -> None:

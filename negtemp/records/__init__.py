@@ -9,7 +9,7 @@ thermo        Thermo (one distribution at one beta), Spectrum (what holds for al
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
 """
 
-from negtemp.records.audit import Audit, AuditToken, Change, Difference, Verdict
+from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned, Verdict
 from negtemp.records.generation import Completion, Failure, Header, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
@@ -30,9 +30,11 @@ __all__ = [
     "Header",
     "Json",
     "MatrixGeometry",
+    "Occurrence",
     "Placement",
     "Record",
     "Repetition",
+    "Scanned",
     "Spectrum",
     "Step",
     "Stop",

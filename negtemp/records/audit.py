@@ -196,3 +196,66 @@ class Difference:
             (first, second), line["tokens"], line["correlation"], line["by_indicator"], line["appeared"],
             line["healed"], line["both"],
         )  # fmt: skip
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One under-trained token in one file.
+
+    strings   times its bytes stand there, overlapping ones and parts of longer words included
+    tokens    times the tokenizer makes this token of the text; None where it was not asked
+    lines     numbers of the first lines in which it was found, from 1
+    """
+
+    kind: ClassVar[str] = "occurrence"
+    file: str
+    token_id: int
+    raw: bytes
+    verdict: Verdict | None
+    probability: float | None
+    strings: int
+    tokens: int | None
+    lines: tuple[int, ...]
+
+    @property
+    def piece(self) -> str:
+        """The safe view of the token's bytes."""
+        return printable(self.raw)
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "file": self.file, "token_id": self.token_id, "piece": self.piece,
+            "bytes": self.raw.hex(), "verdict": self.verdict, "probability": finite(self.probability),
+            "strings": self.strings, "tokens": self.tokens, "lines": list(self.lines),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Occurrence":
+        return cls(
+            line["file"], line["token_id"], bytes.fromhex(line["bytes"]), line["verdict"], line["probability"],
+            line["strings"], line["tokens"], tuple(line["lines"]),
+        )  # fmt: skip
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One file that was read: its size in bytes, its texts (lines, or strings of JSON Lines), what was found in all."""
+
+    kind: ClassVar[str] = "scanned"
+    file: str
+    size: int
+    texts: int
+    strings: int
+    tokens: int | None
+
+    def to_dict(self) -> Json:
+        return {
+            "kind": self.kind, "file": self.file, "size": self.size, "texts": self.texts, "strings": self.strings,
+            "tokens": self.tokens,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Scanned":
+        return cls(line["file"], line["size"], line["texts"], line["strings"], line["tokens"])

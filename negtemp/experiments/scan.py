@@ -1,0 +1,188 @@
+"""Where under-trained tokens occur in somebody's files: prompts, data sets, logs; text or JSON Lines of any size.
+
+A file is read in blocks of whole lines. The strings of the tokens are searched for first, all at once; a text in which
+one stands is then tokenized, for a string is not yet the token: `ptember` stands in `September` and is seldom what the
+tokenizer makes of it. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere in a line's value. It
+leaves out tokens that no text leads to.
+
+Lines are tokenized apart from their neighbours, so a token that holds a line feed is not found. A line longer than
+16 MiB is cut, and what lies across a cut is missed.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.errors import ScanError
+from negtemp.model import source
+from negtemp.model.vocabulary import Vocabulary
+from negtemp.records import AuditToken
+from negtemp.records.audit import Occurrence, Scanned
+from negtemp.theory.search import Search
+
+JSON_LINES = (".jsonl", ".ndjson")
+FIRST_LINES = 5
+
+_BLOCK = 1 << 22
+_LONGEST_LINE = 1 << 24
+_PEEK = 1 << 16
+
+
+class Block(NamedTuple):
+    """Texts joined by one separator byte, and the line number of each."""
+
+    data: bytes
+    separator: bytes
+    lines: Sequence[int]
+
+
+@dataclass
+class Tally:
+    """One token in one file."""
+
+    strings: int = 0
+    tokens: int = 0
+    lines: list[int] = field(default_factory=list)
+
+    def seen_in(self, line: int) -> None:
+        if len(self.lines) < FIRST_LINES and line not in self.lines:
+            self.lines.append(line)
+
+
+class Scanner:
+    """Looks for one set of tokens. Without a vocabulary only strings are counted."""
+
+    def __init__(self, tokens: Sequence[AuditToken], vocabulary: Vocabulary | None) -> None:
+        self._tokens = [token for token in tokens if token.raw]
+        self._vocabulary = vocabulary
+        self._search = Search([token.raw for token in self._tokens])
+        # a tokenizer that begins every text with a space makes ` word` of a `word` at the beginning
+        adds_space = vocabulary is not None and vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ")
+        self._before = b" " if adds_space else b""
+
+    def scan(self, path: Path) -> Iterator[Occurrence | Scanned]:
+        """An Occurrence for each token found, the most frequent first, then the Scanned file.
+
+        Raises ScanError where the file cannot be read or is not text.
+        """
+        tallies: dict[int, Tally] = {}
+        texts = 0
+        for block in blocks(path):
+            self._count(block, tallies)
+            texts += len(block.lines)
+        shown = source.shown(path)
+        confirmed = self._vocabulary is not None
+        for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
+            tally, token = tallies[index], self._tokens[index]
+            yield Occurrence(
+                shown, token.token_id, token.raw, token.verdict, token.probability, tally.strings,
+                tally.tokens if confirmed else None, tuple(tally.lines),
+            )  # fmt: skip
+        strings, found = (sum(getattr(t, name) for t in tallies.values()) for name in ("strings", "tokens"))
+        yield Scanned(shown, path.stat().st_size, texts, strings, found if confirmed else None)
+
+    def _count(self, block: Block, tallies: dict[int, Tally]) -> None:
+        """Strings of a block, and tokens in the texts that hold one."""
+        data = self._before + block.data.replace(block.separator, block.separator + self._before)
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == block.separator[0])
+        hits: dict[int, set[int]] = {}
+        for index, places in self._search.find(data):
+            tally = tallies.setdefault(index, Tally())
+            tally.strings += len(places)
+            for text in np.unique(np.searchsorted(ends, places)).tolist():
+                hits.setdefault(text, set()).add(index)
+        for text in sorted(hits):
+            self._confirm(_text(data, ends, text, len(self._before)), block.lines[text], hits[text], tallies)
+
+    def _confirm(self, text: bytes, line: int, hits: set[int], tallies: dict[int, Tally]) -> None:
+        """Note the line for the tokens that stand in its text, by string alone where there is no tokenizer."""
+        if self._vocabulary is None:
+            for index in hits:
+                tallies[index].seen_in(line)
+            return
+        counts = Counter(self._vocabulary.encode(text))
+        for index in hits:
+            count = counts[self._tokens[index].token_id]
+            if count:
+                tallies[index].tokens += count
+                tallies[index].seen_in(line)
+
+
+def _text(data: bytes, ends: NDArray[np.int64], index: int, before: int) -> bytes:
+    """Text number `index` of a block, without the space put before it."""
+    start = int(ends[index - 1]) + 1 if index else 0
+    stop = int(ends[index]) if index < len(ends) else len(data)
+    return data[start + before : stop]
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """A file as blocks of texts. Raises ScanError where it cannot be read or is not text."""
+    shown = source.shown(path)
+    try:
+        with path.open("rb") as file:
+            _require_text(file, shown)
+            line = 1
+            for data in _whole_lines(file):
+                lines = range(line, line + data.count(b"\n") + 1)
+                yield _json_block(data, line) if path.suffix.lower() in JSON_LINES else Block(data, b"\n", lines)
+                line = lines[-1] + 1
+    except IsADirectoryError:
+        raise ScanError(f"{shown} is a folder; name the files in it") from None
+    except OSError as error:
+        raise ScanError(f"cannot read {shown}: {error.strerror}") from None
+
+
+def _require_text(file: IO[bytes], shown: str) -> None:
+    place = file.read(_PEEK).find(b"\0")
+    if place >= 0:
+        raise ScanError(f"{shown} is not UTF-8 text: it holds a zero byte at offset {place}; convert it")
+    file.seek(0)
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks that end before a newline, which is dropped; one longer than any line should be is cut."""
+    rest = b""
+    while piece := file.read(_BLOCK):
+        head, newline, tail = piece.rpartition(b"\n")
+        if newline:
+            yield rest + head
+            rest = tail
+        else:
+            rest += piece
+        if len(rest) >= _LONGEST_LINE:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
+
+
+def _json_block(data: bytes, first: int) -> Block:
+    """Every string of every line's value, joined by zero bytes; a line that is no JSON stands for itself."""
+    texts: list[bytes] = []
+    lines: list[int] = []
+    for number, line in enumerate(data.split(b"\n"), start=first):
+        try:
+            found = [text.encode("utf-8", "replace") for text in _strings(json.loads(line))]
+        except (ValueError, RecursionError):
+            found = [line]
+        texts += (text.replace(b"\0", b" ") for text in found)
+        lines += [number] * len(found)
+    return Block(b"\0".join(texts), b"\0", lines)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string of a JSON value, names of fields left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
