@@ -6,6 +6,7 @@ import typer
 
 import negtemp
 from negtemp.cli.audit import audit
+from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.repeat import repeat
@@ -34,6 +35,7 @@ app.command()(show)
 app.command()(audit)
 app.command()(repeat)
 app.command()(scan)
+app.command()(centroid)
 
 
 def _version(wanted: bool) -> None:

@@ -6,6 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
+from rich.console import RenderableType
+
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.records import Completion, Header, Record, Repetition, Spectrum, Step, Thermo, Trial
 from negtemp.theory.temperature import Temperature
@@ -109,6 +111,14 @@ def spectra(places: Iterable[tuple[Sequence[Thermo], Spectrum]], header: Header,
             pieces += thermo.journey([summary for _, summary in walk], out)
         for piece in pieces:
             out.print(piece)
+
+
+def pieces(drawn: Iterable[RenderableType], header: Header) -> None:
+    """Say what was measured, then print the parts of a report."""
+    console.stderr().print(console.title(header), style="dim")
+    out = console.stdout()
+    for piece in drawn:
+        out.print(piece)
 
 
 def _in_order(records: Iterable[Record]) -> list[Completion]:

@@ -1,6 +1,6 @@
 """`--plot FILE`: what is checked before anything runs, and the file once the image is there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from negtemp.errors import OutputError, UsageError
@@ -23,11 +23,16 @@ def check(path: Path | None) -> None:
 
 def write(path: Path | None, places: Sequence[tuple[Sequence[Thermo], Spectrum]]) -> None:
     """Draw and write the file, over one that is there. Raises OutputError where it cannot be written."""
+    save(path, lambda suffix: plots.spectrum(places, suffix))
+
+
+def save(path: Path | None, image: Callable[[str], bytes]) -> None:
+    """Write what `image` makes for the file's suffix, over what is there. Raises OutputError."""
     if path is None:
         return
-    image = plots.spectrum(places, path.suffix.lower())
+    drawn = image(path.suffix.lower())
     try:
-        path.write_bytes(image)
+        path.write_bytes(drawn)
     except OSError as error:
         raise OutputError(f"cannot write {_shown(path)}: {error.strerror}; give --plot another file") from None
 

@@ -111,7 +111,9 @@ class Model:
         self.library.api.llama_model_desc(self.handle, buffer, len(buffer))
         millions = self.library.api.llama_model_n_params(self.handle) / 1e6
         size = f"{millions / 1000:.1f}B" if millions >= 1000 else f"{millions:.1f}M"
-        return printable(buffer.value.replace(b"?B", size.encode()), keep=" ")
+        # where only the vocabulary is loaded llama.cpp says nothing
+        said = buffer.value.replace(b"?B", size.encode()).decode("utf-8", "surrogateescape")
+        return printable((said or self._metadata("general.architecture") or "").encode("utf-8", "surrogateescape"), " ")
 
     def close(self) -> None:
         if self.handle:

@@ -8,7 +8,7 @@ the font cannot draw, or would draw in the wrong direction, is written in ASCII 
 import importlib.util
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,6 +45,11 @@ def available() -> bool:
 
 def spectrum(places: Sequence[Place], suffix: str) -> bytes:
     """The image of one distribution, or of several in one set of axes, as the bytes of a .png or .svg file."""
+    return image(lambda figure: _draw(figure, places), suffix)
+
+
+def image(draw: Callable[["Figure"], None], suffix: str, inches: tuple[float, float] = (11, 8)) -> bytes:
+    """What `draw` puts into an empty figure, as the bytes of a .png or .svg file."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,9 +57,9 @@ def spectrum(places: Sequence[Place], suffix: str) -> bytes:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         cast(dict[str, Any], matplotlib.rcParams).update(_SETTINGS)
-        figure = Figure(figsize=(11, 8), dpi=120, layout="constrained")
+        figure = Figure(figsize=inches, dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
-        _draw(figure, places)
+        draw(figure)
         buffer = io.BytesIO()
         undated = {"Date": None} if suffix == ".svg" else {"Software": None}
         figure.savefig(buffer, format=suffix.removeprefix("."), metadata=undated)

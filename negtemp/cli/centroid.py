@@ -1,0 +1,59 @@
+"""`negtemp centroid`: who lies near the centroids of embedding and unembedding, and where given tokens lie."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import options
+
+
+def centroid(
+    model: options.Model = None,
+    tokens: options.Tokens = None,
+    ids: options.Ids = None,
+    run: options.FromRun = None,
+    top: Annotated[
+        int, typer.Option("--top", metavar="N", min=1, rich_help_panel="Output", help="tokens to list at each end")
+    ] = 8,
+    seed: Annotated[
+        int, typer.Option("-s", "--seed", rich_help_panel="Tokens", help="of the random hidden states and of p")
+    ] = 0,
+    threads: options.Threads = None,
+    n_gpu_layers: options.GpuLayers = -1,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", rich_help_panel="Output", help="draw it as well, into a .png or .svg"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", rich_help_panel="Output", help="every token, nearest first")
+    ] = False,
+    json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """Geometry of the embedding and the unembedding: who lies near the centre, and where given tokens lie."""
+    # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import drawing, placing, plotting, session
+    from negtemp.views import geometry, geometry_plot
+
+    plotting.check(plot)
+    emitted = placing.read(run)
+    path = placing.model_path(model, emitted)
+    with placing.opened(path) as (engine, weights), session.sink(json, output) as sink:
+        given = options.token_ids(engine.model.vocabulary, tokens, ids)
+        settings = {
+            "tokens": list(tokens or ()), "ids": given, "from": str(run) if run else None, "top": top, "seed": seed,
+            "all": everything,
+        }  # fmt: skip
+        header = session.header("centroid", engine, settings)
+        work = placing.Work(engine, weights, top, everything or plot is not None, seed, threads)
+        sets = work.sets(given, emitted, lambda: session.open_engine(path, n_gpu_layers, threads))
+        sink.write(header)
+        records = sink.through(work.records(sets))
+        if json and plot is None:
+            drawing.nothing(records)
+            return
+        kept = list(records)
+        plotting.save(plot, lambda suffix: geometry_plot.geometry(kept, suffix))
+        if not json:
+            drawing.pieces(geometry.report(kept, None if everything else top), header)
