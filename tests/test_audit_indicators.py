@@ -16,7 +16,7 @@ from negtemp.theory.statistics import auc
 
 NAMES = {
     "input_norm", "input_centroid", "output_centroid", "unused_cosine", "unused_cosine_no_pc", "thermal_plus_1",
-    "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency", "score",
+    "thermal_plus_half", "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency", "score",
 }  # fmt: skip
 
 Indicators = dict[str, np.ndarray]
@@ -42,7 +42,8 @@ def test_every_indicator_scores_every_token(found: Indicators, engine: Engine) -
 
 
 @pytest.mark.parametrize(
-    "name", ["input_norm", "unused_cosine", "mean_logit", "thermal_minus_half", "thermal_plus_1", "score"]
+    "name",
+    ["input_norm", "unused_cosine", "mean_logit", "thermal_minus_half", "thermal_plus_half", "thermal_plus_1", "score"],
 )
 def test_a_high_score_is_a_token_never_seen(found: Indicators, counts: np.ndarray, name: str) -> None:
     assert auc(found[name][counts == 0], found[name][counts >= 6]) > 0.99

@@ -21,26 +21,36 @@ def test_in_use_is_the_half_that_the_model_finds_more_probable() -> None:
 
 def test_scores_are_zero_for_the_median_in_use_and_one_for_the_unused() -> None:
     used = ranking.in_use(INDICATORS)
-    score = ranking.scores(INDICATORS, ("mean_logit", "thermal_plus_1"), used, UNUSED)
+    score = ranking.scores(INDICATORS, {"mean_logit": 1.0, "thermal_plus_1": 2.0}, used, UNUSED)
     assert np.median(score[used]) == pytest.approx(0.0)
     assert score[UNUSED] == pytest.approx(1.0)
 
 
 def test_units_do_not_matter() -> None:
     used = ranking.in_use(INDICATORS)
-    plain = ranking.scores(INDICATORS, ("thermal_plus_1",), used, UNUSED)
-    scaled = ranking.scores({"thermal_plus_1": SURPRISE * 7 - 3}, ("thermal_plus_1",), used, UNUSED)
+    plain = ranking.scores(INDICATORS, {"thermal_plus_1": 1.0}, used, UNUSED)
+    scaled = ranking.scores({"thermal_plus_1": SURPRISE * 7 - 3}, {"thermal_plus_1": 1.0}, used, UNUSED)
     assert plain == pytest.approx(scaled)
 
 
+def test_weights_say_how_much_each_indicator_counts() -> None:
+    used = ranking.in_use(INDICATORS)
+    noisy = {**INDICATORS, "noise": RNG.normal(size=200) + 5 * UNUSED}
+    one, other, both = (
+        ranking.scores(noisy, weights, used, UNUSED)
+        for weights in ({"noise": 1.0}, {"thermal_plus_1": 1.0}, {"noise": 1.0, "thermal_plus_1": 3.0})
+    )
+    assert both == pytest.approx((one + 3 * other) / 4)
+
+
 def test_without_an_unused_token_the_score_is_a_share_of_the_ranking() -> None:
-    score = ranking.scores(INDICATORS, ("thermal_plus_1",), ranking.in_use(INDICATORS), np.zeros(200, bool))
+    score = ranking.scores(INDICATORS, {"thermal_plus_1": 1.0}, ranking.in_use(INDICATORS), np.zeros(200, bool))
     assert (score.min(), score.max()) == pytest.approx((0.0, (199 - 9.5) / 199))
 
 
 def test_an_indicator_that_tells_nothing_apart_does_not_divide_by_zero() -> None:
     used = ranking.in_use(INDICATORS)
-    score = ranking.scores(INDICATORS, ("flat", "thermal_plus_1"), used, UNUSED)
+    score = ranking.scores(INDICATORS, {"flat": 1.0, "thermal_plus_1": 1.0}, used, UNUSED)
     assert np.isfinite(score).all()
     assert auc(score[UNUSED], score[~UNUSED]) == 1.0
 

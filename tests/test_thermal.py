@@ -19,8 +19,12 @@ def swallowed(logits: np.ndarray, pieces: int = 1) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("name", "beta", "sign"), [("thermal_plus_1", 1, -1), ("thermal_minus_half", -0.5, 1), ("thermal_minus_1", -1, 1)]
-)
+    ("name", "beta", "sign"),
+    [
+        ("thermal_plus_1", 1, -1), ("thermal_plus_half", 0.5, -1), ("thermal_minus_half", -0.5, 1),
+        ("thermal_minus_1", -1, 1),
+    ],
+)  # fmt: skip
 def test_mean_probabilities_are_those_of_the_specification(name: str, beta: float, sign: int) -> None:
     expected = sign * np.log(probabilities(LOGITS, beta).mean(axis=0))
     assert swallowed(LOGITS)[name] == pytest.approx(expected, rel=1e-12)

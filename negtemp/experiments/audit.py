@@ -192,7 +192,7 @@ class _Case:
     def summary(self) -> Audit:
         adaptive = self.settings.candidates is None and not np.isnan(self.survey.stands_out)
         return Audit(
-            self.problem, ranking.COMBINED,
+            self.problem, tuple(ranking.COMBINED),
             {"source": self.survey.reference.source, "tokens": len(self.survey.reference.rows)},
             self.survey.stands_out, ranking.THRESHOLD if adaptive else None, self.calibration.to_dict(), self._counts(),
         )  # fmt: skip

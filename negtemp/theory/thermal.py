@@ -4,6 +4,7 @@ In training the logit of a token that never occurs is pushed down in every conte
 negative. With `<>` the mean over contexts and `z` the logits of one context, less their mean,
 
     thermal_plus_1       -ln <p at beta = +1>           nats
+    thermal_plus_half    -ln <p at beta = +1/2>         nats
     mean_logit           -<z>                           nats; the limit beta -> 0⁻, which ranks as `<p>` does to first
                                                         order: p = (1 + beta z + O(beta²)) / V
     thermal_minus_half   +ln <p at beta = -1/2>         nats
@@ -24,9 +25,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-NAMES = ("thermal_plus_1", "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency")
+NAMES = (
+    "thermal_plus_1", "thermal_plus_half", "mean_logit", "thermal_minus_half", "thermal_minus_1", "argmin_frequency",
+)  # fmt: skip
 
-_MEANS = {"thermal_plus_1": -1, "thermal_minus_half": 1, "thermal_minus_1": 1}
+_MEANS = {"thermal_plus_1": -1, "thermal_plus_half": -1, "thermal_minus_half": 1, "thermal_minus_1": 1}
 _LEAST = 1e-300
 
 
@@ -54,6 +57,7 @@ class ThermalSums:
             upright = np.exp(np.where(allowed, z - high, -np.inf))
             inverted = np.exp(np.where(allowed, low - z, -np.inf))
         self._sums["thermal_plus_1"] += _shares(upright).sum(axis=0)
+        self._sums["thermal_plus_half"] += _shares(np.sqrt(upright)).sum(axis=0)
         self._sums["mean_logit"] += _centred(z, allowed).sum(axis=0)
         self._sums["thermal_minus_half"] += _shares(np.sqrt(inverted)).sum(axis=0)
         self._sums["thermal_minus_1"] += _shares(inverted).sum(axis=0)
