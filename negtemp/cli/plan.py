@@ -84,7 +84,7 @@ def _joined(reader: Reader) -> Reader:
 
 
 def _path(value: Any, folder: Path) -> Path:
-    return folder / Path(_text(value, folder)).expanduser()
+    return Path(os.path.normpath(folder / Path(_text(value, folder)).expanduser()))
 
 
 _text = _of(str, "a text")

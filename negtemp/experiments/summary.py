@@ -16,7 +16,10 @@ from negtemp.records import Completion, Estimate, Failure, Record, Summary
 from negtemp.theory.statistics import bootstrap, wilson
 from negtemp.theory.temperature import Temperature
 
-FIGURES = ("mean_logprob", "mean_rank", "mean_entropy", "distinct", "longest_repeat", "non_ascii")
+FIGURES = (
+    "mean_logprob", "mean_rank", "mean_entropy", "distinct", "longest_repeat", "non_ascii",
+    "median_centroid_percentile",
+)  # fmt: skip
 
 
 class _Unit(NamedTuple):

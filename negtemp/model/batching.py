@@ -43,12 +43,13 @@ class Batching:
     """Runs requests through the slots of one context."""
 
     def __init__(self, model: Model, context: Context, shape: Shape, sequences: int, pace: Pace) -> None:
-        self._model, self._context, self._shape, self._pace = model, context, shape, pace
+        self._model, self._context, self._shape = model, context, shape
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
         self._buffers = Buffers(model)
         self._waiting: Request | None = None
         self._padding = pace.widest(shape.slots)
+        self._rows = [pace.rows(live) for live in range(1, shape.slots + 1)]
         held = range(shape.slots, sequences)
         self._prompts = Prompts(context, held, shares_beginnings=model.can_cut_memory, keeps=not shape.alone)
 
@@ -108,7 +109,7 @@ class Batching:
 
     def _decode(self) -> list[tuple[Generation, Logits]]:
         """One step of every live generation."""
-        rows = self._context.step([g.next_token for g in self._live], self._pace.rows(len(self._live)))
+        rows = self._context.step([g.next_token for g in self._live], self._rows[len(self._live) - 1])
         return list(zip(self._live, rows, strict=True))
 
     def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion]:

@@ -50,7 +50,8 @@ class Summary:
     """All finished units of one temperature.
 
     units, errors  how many were generated, how many could not be
-    figures        by name (mean_logprob, mean_rank, mean_entropy, distinct, longest_repeat, non_ascii): mean over units
+    figures        by name (mean_logprob, mean_rank, mean_entropy, distinct, longest_repeat, non_ascii,
+                   median_centroid_percentile): mean over units
     categories     by category of token: mean share of a completion's tokens
     stops          by stop reason: share of units
     """

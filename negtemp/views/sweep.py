@@ -17,6 +17,7 @@ from negtemp.printable import printable
 from negtemp.records import Estimate, Failure, Forecast, Summary
 
 _EDGE, _GAP = 2, 3
+_NONE = Estimate(None, None, None)
 
 
 class _Column(NamedTuple):
@@ -57,6 +58,8 @@ def _columns(summaries: Sequence[Summary]) -> list[_Column]:
     def share(table: str, name: str) -> Callable[[Summary], str]:
         return lambda summary: _estimate(getattr(summary, table).get(name, Estimate(0.0, None, None)), 0, 100)
 
+    known = any(summary.figures.get("median_centroid_percentile", _NONE).value is not None for summary in summaries)
+    centroid = [column("centroid pct", figure("median_centroid_percentile", 0))] if known else []
     columns = [
         column("β", lambda s: _signed(s.temperature.beta)),
         column("T", lambda s: _signed(s.temperature.temperature)),
@@ -67,6 +70,7 @@ def _columns(summaries: Sequence[Summary]) -> list[_Column]:
         column("distinct %", figure("distinct", 0, 100)),
         column("repeat", figure("longest_repeat", 1)),
         column("non-ASCII %", figure("non_ascii", 0, 100)),
+        *centroid,
         *(column(f"{name} %", share("categories", name)) for name in _names(summaries, "categories")),
         *(column(f"stop: {name} %", share("stops", name)) for name in _names(summaries, "stops")),
     ]
