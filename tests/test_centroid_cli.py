@@ -102,8 +102,8 @@ def test_tokens_by_name_and_by_id_are_placed(tied: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "arguments", "said"),
     [
-        (2, ["--ids", "2048"], "ids 0 to 2047"),
-        (2, ["--ids", "1.5"], "not whole"),
+        (1, ["--ids", "2048"], "ids 0 to 2047"),
+        (2, ["--ids", "1.5"], "no token id"),
         (2, ["--ids", "x"], "no number"),
         (2, ["--ids", ""], "empty"),
         (2, ["--tokens", "Temperature is a concept"], "is no token of this vocabulary but"),
@@ -163,13 +163,12 @@ def test_hostile_tokens_are_shown_safely(hostile_path: Path) -> None:
     assert "\\u202eoverride" in done.stdout
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_the_plot_is_drawn_for_a_tied_and_for_an_untied_model(tied: Path, tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("name", ["tied.png", "untied.svg"])
+def test_the_plot_is_drawn(tied: Path, tmp_path: Path, name: str) -> None:
     pytest.importorskip("matplotlib")
-    for name, arguments in (("tied", ["-m", str(tied), "--ids", "5,9"]), ("untied", ["--ids", "300,400"])):
-        path = tmp_path / (name + suffix)
-        assert call("centroid", *arguments, "--plot", str(path)).returncode == 0
-        assert path.read_bytes()[:4] in (b"\x89PNG", b"<?xm")
+    arguments = ["-m", str(tied), "--ids", "5,9"] if name == "tied.png" else ["--ids", "300,400"]
+    assert call("centroid", *arguments, "--plot", str(tmp_path / name)).returncode == 0
+    assert (tmp_path / name).read_bytes()[:4] == (b"\x89PNG" if name == "tied.png" else b"<?xm")
 
 
 def test_the_output_folder_holds_what_json_prints(tied: Path, tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from negtemp.cli import options
+from negtemp.cli import given, options
 
 
 def centroid(
     model: options.Model = None,
-    tokens: options.Tokens = None,
-    ids: options.Ids = None,
-    run: options.FromRun = None,
+    tokens: given.Tokens = None,
+    ids: given.Ids = None,
+    run: given.From = None,
     top: Annotated[
         int, typer.Option("--top", metavar="N", min=1, rich_help_panel="Output", help="tokens to list at each end")
     ] = 8,
@@ -40,14 +40,15 @@ def centroid(
     emitted = placing.read(run)
     path = placing.model_path(model, emitted)
     with placing.opened(path) as (engine, weights), session.sink(json, output) as sink:
-        given = options.token_ids(engine.model.vocabulary, tokens, ids)
+        named = given.token_ids(engine.model.vocabulary, tokens, ids)
         settings = {
-            "tokens": list(tokens or ()), "ids": given, "from": str(run) if run else None, "top": top, "seed": seed,
+            "tokens": list(tokens or ()), "ids": named, "from": str(run) if run else None, "top": top, "seed": seed,
             "all": everything,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
         work = placing.Work(engine, weights, top, everything or plot is not None, seed, threads)
-        sets = work.sets(given, emitted, lambda: session.open_engine(path, n_gpu_layers, threads))
+        sets = work.sets(named, emitted, lambda: session.open_engine(path, n_gpu_layers, threads))
+        drawing.warn(given.warnings([emitted.header] if emitted else None, header))
         sink.write(header)
         records = sink.through(work.records(sets))
         if json and plot is None:

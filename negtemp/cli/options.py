@@ -14,11 +14,10 @@ import typer
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model.filters import check_seed
-from negtemp.model.vocabulary import Vocabulary
 from negtemp.printable import printable
 from negtemp.theory.temperature import Temperature
 
-_MODEL, _PROMPT, _SAMPLING, _TOKENS, _OUTPUT = "Model", "Prompt", "Sampling", "Tokens", "Output"
+_MODEL, _PROMPT, _SAMPLING, _OUTPUT = "Model", "Prompt", "Sampling", "Output"
 
 Model = Annotated[
     Path | None,
@@ -94,23 +93,6 @@ Output = Annotated[
     ),
 ]
 
-Tokens = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tokens", metavar="TEXT", rich_help_panel=_TOKENS, help="text that is one token; may be repeated"
-    ),
-]  # fmt: skip
-Ids = Annotated[
-    str | None, typer.Option("--ids", metavar="LIST", rich_help_panel=_TOKENS, help="token ids, as 21173,7")
-]
-FromRun = Annotated[
-    Path | None,
-    typer.Option(
-        "--from", metavar="RUN", rich_help_panel=_TOKENS,
-        help="what a saved run emitted: its folder, or a file of JSON Lines",
-    ),
-]  # fmt: skip
-
 TEMP_PANEL = _SAMPLING
 
 
@@ -157,31 +139,15 @@ def numbers(option: str, text: str) -> list[float]:
     return values
 
 
-def whole_numbers(option: str, text: str) -> list[int]:
-    """Comma-separated whole numbers. Raises UsageError naming what is none."""
-    values = numbers(option, text)
-    if not all(math.isfinite(value) and value == int(value) for value in values):
-        raise UsageError(f"{option} holds a number that is not whole: {printable(text.encode())}")
-    return [int(value) for value in values]
-
-
-def token_ids(vocabulary: Vocabulary, tokens: Sequence[str] | None, ids: str | None) -> list[int]:
-    """The tokens meant by every --tokens, then by --ids. Raises UsageError for text that is no token or several."""
-    from negtemp.model import naming
-
-    named = [naming.token_id(vocabulary, text) for text in tokens or ()]
-    given = whole_numbers("--ids", ids) if ids is not None else []
-    for token_id in given:
-        if not 0 <= token_id < vocabulary.size:
-            raise UsageError(f"--ids names token {token_id}; this vocabulary has ids 0 to {vocabulary.size - 1}")
-    return [*named, *given]
-
-
 def seeds(text: str | None, single: int) -> list[int]:
     """The seeds meant by --seeds or --seed; -1 is drawn at random once. Raises UsageError."""
     if text is None:
         return [seed(single)]
-    return [seed(value) for value in whole_numbers("--seeds", text)]
+    values = numbers("--seeds", text)
+    whole = [value for value in values if math.isfinite(value) and value == int(value)]
+    if len(whole) < len(values):
+        raise UsageError(f"--seeds holds a number that is not whole: {printable(text.encode())}")
+    return [seed(int(value)) for value in whole]
 
 
 def seed(value: int) -> int:
