@@ -7,7 +7,7 @@ Overlapping occurrences all count. It leaves out files, lines and what the strin
 Source: the prefix filter of Wu & Manber, A fast algorithm for multi-pattern searching (1994).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,31 +24,41 @@ class Search:
 
     def __init__(self, strings: Sequence[bytes]) -> None:
         self._strings = [np.frombuffer(string, np.uint8) for string in strings]
-        self._by_length: dict[int, list[int]] = {}
-        for index, string in enumerate(strings):
-            self._by_length.setdefault(min(len(string), _PREFIX), []).append(index)
-        self._tables = {length: self._table(length, members) for length, members in self._by_length.items()}
-
-    def _table(self, length: int, members: Sequence[int]) -> NDArray[np.bool_]:
-        table = np.zeros(1 << _TABLE_BITS, bool)
-        for index in members:
-            table[_slots(_prefixes(self._strings[index], length))[0]] = True
-        return table
+        self._members: dict[int, dict[int, list[int]]] = {}
+        for index, string in enumerate(self._strings):
+            length = min(len(string), _PREFIX)
+            prefix = int(_prefixes(string, length)[0])
+            self._members.setdefault(length, {}).setdefault(prefix, []).append(index)
+        self._tables = {length: _table(members) for length, members in self._members.items()}
 
     def find(self, data: bytes) -> Iterator[tuple[int, Positions]]:
-        """(index of a string, where it begins, ascending) for every string that occurs."""
+        """(index of a string, where it begins, ascending) for every string that occurs, in no order of strings."""
         text = np.frombuffer(data, np.uint8)
-        for length, members in self._by_length.items():
+        for length, members in self._members.items():
             if len(text) < length:
                 continue
             prefixes = _prefixes(text, length)
             places = np.flatnonzero(self._tables[length][_slots(prefixes)])
-            found = prefixes[places]
-            for index in members:
-                string = self._strings[index]
-                exact = _equal(text, places[found == _prefixes(string, length)[0]], string)
-                if len(exact):
-                    yield index, exact
+            for prefix, here in _grouped(prefixes[places], places):
+                for index in members.get(prefix, ()):
+                    exact = _equal(text, here, self._strings[index])
+                    if len(exact):
+                        yield index, exact
+
+
+def _table(prefixes: Iterable[int]) -> NDArray[np.bool_]:
+    table = np.zeros(1 << _TABLE_BITS, bool)
+    table[_slots(np.array(list(prefixes), np.uint32))] = True
+    return table
+
+
+def _grouped(values: NDArray[np.uint32], places: Positions) -> Iterator[tuple[int, Positions]]:
+    """(value, its places in ascending order) for each value that occurs."""
+    order = np.argsort(values, kind="stable")
+    distinct, starts = np.unique(values[order], return_index=True)
+    stops = np.append(starts, len(values))[1:]
+    for value, start, stop in zip(distinct.tolist(), starts, stops, strict=True):
+        yield value, places[order[start:stop]]
 
 
 def _prefixes(text: NDArray[np.uint8], length: int) -> NDArray[np.uint32]:
