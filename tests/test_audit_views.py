@@ -136,3 +136,19 @@ def test_the_remarks_give_precision_and_recall_where_the_truth_is_known() -> Non
     }  # fmt: skip
     text = " ".join(view.truth(Audit(None, (), {}, 1.0, 0.5, CONTROLS, {}, truth)))
     assert "precision 90.0%, recall 81.0%" in text and "recall -" in text
+
+
+def test_the_report_sorts_what_was_not_asked_by_what_text_can_hold() -> None:
+    tokens = [
+        AuditToken(i, b"x%d" % i, category, i, 1.0, INDICATORS, True)
+        for i, category in enumerate(["normal", "byte-utf8", "byte-utf8", "byte-utf8", "partial-utf8", "byte-utf8"])
+    ]
+    text = audit_report.markdown(HEADER, tokens, MUTE, {})
+    assert "## Suspect, not asked, and text can hold them: 1" in text
+    assert "## Suspect, and no text leads to them: 1" in text
+    assert "- byte-utf8: ids 1-3, 5" in text
+
+
+@pytest.mark.parametrize(("numbers", "shown"), [([], ""), ([4], "4"), ([4, 5], "4-5"), ([1, 3, 5], "1, 3, 5")])
+def test_ids_are_written_in_ranges(numbers: list[int], shown: str) -> None:
+    assert audit_report.ranges(numbers) == shown
