@@ -144,7 +144,7 @@ def test_controls_follow_the_seed(bundled: Model) -> None:
 
 def test_where_counts_are_known_the_nearest_in_count_are_taken(partly_mute: Engine) -> None:
     vocabulary = partly_mute.model.vocabulary
-    counts = [0] * FIRST + [1000 if number % 2 else 0 for number in range(len(WORDS))]
+    counts = np.array([0] * FIRST + [1000 if number % 2 else 0 for number in range(len(WORDS))])
     for candidate in (FIRST + 4, FIRST + 5):
         drawn = controls(vocabulary, [candidate], 5, seed=3, counts=counts)
         assert {counts[one.token_id] for one in drawn} == {counts[candidate]}

@@ -10,6 +10,7 @@ from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
 from negtemp.cli.repeat import repeat
+from negtemp.cli.reproduce import reproduce
 from negtemp.cli.run import run
 from negtemp.cli.scan import scan
 from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
@@ -36,6 +37,7 @@ app.command()(audit)
 app.command()(repeat)
 app.command()(scan)
 app.command()(centroid)
+app.command()(reproduce)
 
 
 def _version(wanted: bool) -> None:

@@ -9,10 +9,22 @@ from itertools import groupby
 from rich.console import RenderableType
 
 from negtemp.model.vocabulary import Vocabulary
-from negtemp.records import Completion, Header, Record, Repetition, Spectrum, Step, Thermo, Trial
+from negtemp.records import (
+    ClaimVerdict,
+    Completion,
+    Header,
+    PublishedToken,
+    Record,
+    Repetition,
+    Spectrum,
+    Step,
+    Thermo,
+    Trial,
+)
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress, thermo
 from negtemp.views import trials as asked
+from negtemp.views import verdicts as judged
 
 
 def nothing(records: Iterable[Record]) -> None:
@@ -140,3 +152,23 @@ def warn(lines: Iterable[str]) -> None:
     """Say what the user should know before the result, on standard error."""
     for line in lines:
         console.stderr().print(f"negtemp: {line}", soft_wrap=True)
+
+
+def verdicts(records: Iterable[Record], header: Header) -> None:
+    """Draw the first prompt at both signs, then the verdicts, and the published tokens that the vocabulary holds."""
+    found = list(records)
+    out = console.stdout()
+    console.stderr().print(console.title(header), style="dim")
+    for piece in console.comparison([_in_order(found)[:2]], header.model["vocabulary"], out):
+        out.print(piece)
+    claims = [record for record in found if isinstance(record, ClaimVerdict)]
+    for piece in judged.shown(claims, out.width):
+        out.print(piece)
+    named = [record for record in found if isinstance(record, PublishedToken)]
+    if named:
+        out.print(judged.published(named))
+
+
+def note(line: str) -> None:
+    """Say something about the run itself, on standard error."""
+    console.stderr().print(line, style="dim", soft_wrap=True)

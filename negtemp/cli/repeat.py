@@ -52,10 +52,9 @@ def repeat(
     """Ask the model to say tokens, by default those that it emits below zero, against tokens that resemble them."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import drawing, session
-    from negtemp.experiments import emission
+    from negtemp.experiments import emission, truth
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments import shapes as wording
-    from negtemp.model import truth
     from negtemp.runs.reading import load_run
 
     drawn_seed, records = options.seed(seed), None if run is None else load_run(run)
@@ -63,7 +62,7 @@ def repeat(
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         vocabulary = engine.model.vocabulary
         named = given.token_ids(vocabulary, tokens, ids)
-        known = None if counts is None else truth.read(counts, vocabulary.size)
+        known = None if counts is None else truth.read_counts(counts, vocabulary.size)
         prompts, reasons = (
             wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
         )

@@ -1,5 +1,6 @@
 """What every generating command does before and while it runs: prove the library, load the model, write the records."""
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -89,6 +90,13 @@ def sink(json: bool, folder: Path | None) -> Iterator[Sink]:
         return
     with _create(folder) as file:
         yield Sink((*streams, file))
+
+
+def free_folder(name: str) -> Path:
+    """A folder of this name below `negtemp-runs` that does not exist yet; later ones are numbered."""
+    first = Path("negtemp-runs") / name
+    others = (first.with_name(f"{name}-{number}") for number in itertools.count(2))
+    return first if not first.exists() else next(path for path in others if not path.exists())
 
 
 def _create(folder: Path) -> IO[str]:

@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from negtemp.model.vocabulary import Vocabulary
 
@@ -50,7 +51,7 @@ def traits(vocabulary: Vocabulary, token_id: int) -> tuple[Hashable, ...]:
 
 def controls(
     vocabulary: Vocabulary, candidates: Sequence[int], per_candidate: int, seed: int,
-    counts: Sequence[int] | None = None,
+    counts: NDArray[np.int64] | None = None,
 ) -> list[Control]:  # fmt: skip
     """At most `per_candidate` controls for each candidate, fewer where the vocabulary has no more of its category.
 
@@ -65,7 +66,7 @@ def controls(
         for depth in range(len(TRAITS), 0, -1):
             pool = [one for one in pools[traits(vocabulary, candidate)[:depth]] if one not in taken]
             found = _nearest(pool, candidate, wanted, rng, counts)
-            matched = (*TRAITS[:depth], *(("count",) if counts else ()))
+            matched = (*TRAITS[:depth], *(() if counts is None else ("count",)))
             drawn += [Control(one, candidate, matched) for one in found]
             taken.update(found)
             wanted -= len(found)
@@ -85,11 +86,11 @@ def _pools(vocabulary: Vocabulary) -> Mapping[tuple[Hashable, ...], list[int]]:
 
 
 def _nearest(
-    pool: Iterable[int], candidate: int, wanted: int, rng: np.random.Generator, counts: Sequence[int] | None
+    pool: Iterable[int], candidate: int, wanted: int, rng: np.random.Generator, counts: NDArray[np.int64] | None
 ) -> list[int]:
     """`wanted` of the pool at random, those of the nearest count first where counts are known."""
     order = rng.permutation(np.array(list(pool), dtype=np.int64))
-    if counts:
-        logs = np.log1p(np.asarray(counts, dtype=np.float64))
+    if counts is not None:
+        logs = np.log1p(counts)
         order = order[np.argsort(np.abs(logs[order] - logs[candidate]), kind="stable")]
     return [int(one) for one in order[:wanted]]

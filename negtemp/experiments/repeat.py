@@ -47,7 +47,7 @@ class Asking:
     controls: int = 3
     samples: int = 4
     seed: int = 1
-    counts: Sequence[int] | None = None
+    counts: NDArray[np.int64] | None = None
 
 
 class _Asked(NamedTuple):

@@ -22,6 +22,12 @@ from negtemp.theory.statistics import auc
 OFTEN = 6
 
 
+def beside(model: Path) -> Path | None:
+    """The file of counts that lies beside a model file and bears its name; None where there is none."""
+    path = model.with_suffix(".counts.json")
+    return path if path.is_file() else None
+
+
 def read_counts(path: Path, vocab: int) -> NDArray[np.int64]:
     """The counts `[vocab]` of a file. Raises UsageError where it cannot be read or is for another vocabulary."""
     shown = source.shown(path)

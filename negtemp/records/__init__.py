@@ -7,6 +7,7 @@ geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
 sweep         Forecast (what a sweep will take), Summary (what came out at one temperature)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
+verdict       ClaimVerdict (one claim of the article), PublishedToken (one that others have named)
 """
 
 from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned, Verdict
@@ -16,12 +17,14 @@ from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, 
 from negtemp.records.sweep import Estimate, Forecast, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial
+from negtemp.records.verdict import ClaimVerdict, PublishedToken
 
 __all__ = [
     "SCHEMA",
     "Audit",
     "AuditToken",
     "Change",
+    "ClaimVerdict",
     "Completion",
     "Difference",
     "Estimate",
@@ -32,6 +35,7 @@ __all__ = [
     "MatrixGeometry",
     "Occurrence",
     "Placement",
+    "PublishedToken",
     "Record",
     "Repetition",
     "Scanned",
