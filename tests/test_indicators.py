@@ -33,7 +33,6 @@ def test_a_row_that_is_not_finite_is_unknown_and_disturbs_no_other() -> None:
     rows[8, 3] = np.inf
     for found, clean in (
         (indicators.norms(rows), indicators.norms(ROWS)),
-        (indicators.distances(rows, ROWS[0]), indicators.distances(ROWS, ROWS[0])),
         (indicators.cosines(rows, ROWS[0]), indicators.cosines(ROWS, ROWS[0])),
     ):
         assert np.isnan(found[[7, 8]]).all()

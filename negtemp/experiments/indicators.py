@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from negtemp.experiments import contexts
 from negtemp.experiments.verification import Watch, passed
+from negtemp.model import geometry
 from negtemp.model.engine import Engine
 from negtemp.model.roundtrip import UNREACHABLE, FieldCategory
 from negtemp.model.weights import Rows, Tensor, Weights
@@ -100,8 +101,13 @@ def references(weights: Weights, categories: Sequence[FieldCategory], mean_logit
 def from_weights(weights: Weights, reference: Reference, vocab: int, threads: int | None = None) -> dict[str, Array]:
     """The indicators that look at weights alone, `[vocab]` each. Raises ModelError."""
     read, written = weights.embedding, weights.unembedding
-    found = dict(zip(("input_norm", "input_centroid"), _norms_and_distances(read, vocab, threads), strict=True))
-    found["output_centroid"] = _norms_and_distances(written, vocab, threads)[1]
+    inner = geometry.measure(read, threads)
+    outer = inner if written is read else geometry.measure(written, threads)
+    found = {
+        "input_norm": -inner.norms[:vocab],
+        "input_centroid": -inner.distances[:vocab],
+        "output_centroid": -outer.distances[:vocab],
+    }
     direction = formulas.unused_direction(written.take(reference.rows))
     if direction is None:
         return found
@@ -116,23 +122,6 @@ def from_weights(weights: Weights, reference: Reference, vocab: int, threads: in
     found["unused_cosine"] = np.concatenate(plain)[:vocab]
     found["unused_cosine_no_pc"] = np.concatenate(stripped)[:vocab]
     return found
-
-
-def _norms_and_distances(tensor: Tensor, vocab: int, threads: int | None) -> tuple[Array, Array]:
-    """-|row| and -|row - mean row|, `[vocab]` each; the mean leaves out rows that are not finite."""
-
-    def total(_: int, rows: Rows) -> tuple[Array, int]:
-        finite = rows[np.isfinite(rows).all(axis=1)]
-        return finite.sum(axis=0, dtype=np.float64), len(finite)
-
-    sums, counts = zip(*tensor.map(total, threads), strict=True)
-    centroid = np.sum(sums, axis=0) / max(1, sum(counts))
-
-    def measured(_: int, rows: Rows) -> tuple[Array, Array]:
-        return -formulas.norms(rows), -formulas.distances(rows, centroid)
-
-    lengths, distances = zip(*tensor.map(measured, threads), strict=True)
-    return np.concatenate(lengths)[:vocab], np.concatenate(distances)[:vocab]
 
 
 def _sample(tensor: Tensor) -> Rows:

@@ -11,7 +11,8 @@ unused,
 
 Each is oriented so that a higher score is more suspect, as the hypothesis has it; where a model refutes the hypothesis
 (tied weights, for the first two) the score ranks the other way round, and no sign is turned to hide that. All functions
-take a block of rows, `[n, dim]`, so a matrix need never be whole. It leaves out the choice of R (`experiments`).
+take a block of rows, `[n, dim]`, so a matrix need never be whole; `geometry` does the same for whole matrices in
+float32, faster. It leaves out the choice of R (`experiments`).
 
 Sources: Land & Bartolo (EMNLP 2024, arXiv 2405.05417), section 3.1 and `utils.py`: norm, cosine with denominators of at
 least 1e-6, first component removed. Rumbelow & Watkins, SolidGoldMagikarp (2023): distance to the centroid. The
