@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import UsageError
+from negtemp.experiments import emission, shapes
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
+from negtemp.experiments.prompts import PROMPTS
+from negtemp.experiments.repeat import Asking, repeat
+from negtemp.experiments.reproduce import Plan as Experiment
+from negtemp.experiments.reproduce import Result, reproduce
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.experiments.sweep import Plan
-from negtemp.model import library, source
+from negtemp.model import library, naming, source
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import ALL_LAYERS, Model
-from negtemp.records import Completion, Failure, Spectrum, Step, Thermo
+from negtemp.records import Completion, Failure, Repetition, Spectrum, Step, Thermo, Trial
 from negtemp.runs.sweeping import saved
 from negtemp.theory.temperature import GREEDY, Temperature
 
@@ -89,6 +94,24 @@ class LoadedModel:
             self.engine, prompts or (PROMPT,), Settings(**settings), betas=betas, rulers=rulers, along=along,
             temperature=at, seed=seed,
         )  # fmt: skip
+
+    def repeat(self, *tokens: str | int, limit: int = 20, **asking: Any) -> Iterator[Trial | Repetition]:
+        """A Trial for each token, given by its text or id, and for its controls, and then a Repetition.
+
+        Without tokens, the `limit` most frequent of what the model emits below zero. `asking` are `Asking`'s fields:
+        controls, samples, seed, counts. Raises UsageError for a text that is no token, ModelError, PromptError.
+        """
+        vocabulary, how = self.engine.model.vocabulary, Asking(**asking)
+        ids = [naming.token_id(vocabulary, token) if isinstance(token, str) else token for token in tokens]
+        ids = ids or emission.candidates(vocabulary, emission.below_zero(self.engine, how.seed), limit)
+        return repeat(self.engine, ids, shapes.available(self.engine.model)[0], how)
+
+    def reproduce(self, *prompts: str, **plan: Any) -> Iterator[Result]:
+        """The article's experiment: every record of it, and a ClaimVerdict for each claim at the end.
+
+        `plan` are `reproduce.Plan`'s fields: n_predict, seed, asked, controls, counts.
+        """
+        return reproduce(self.engine, Experiment(**plan), prompts or PROMPTS)
 
     def close(self) -> None:
         """Free the model's memory."""

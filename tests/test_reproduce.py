@@ -11,6 +11,7 @@ from models import BYTE, CONTROL, NORMAL, UNKNOWN, Token, spm_vocabulary, write_
 from test_cli import assert_one_line, call, strict
 from test_repeat import FIRST, parrot
 
+import negtemp
 from negtemp.experiments import order, truth, verdicts
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.published import published
@@ -18,7 +19,7 @@ from negtemp.experiments.reproduce import CLAIMS, Plan, reproduce
 from negtemp.model.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
-from negtemp.records import ClaimVerdict, PublishedToken, Repetition, from_line, to_line
+from negtemp.records import ClaimVerdict, PublishedToken, Repetition, Trial, from_line, to_line
 from negtemp.theory.english import common_share
 from negtemp.theory.statistics import auc
 
@@ -244,3 +245,13 @@ def test_a_model_as_the_article_describes_it_is_recognised(
     # a few of the controls, drawn at random, are among the tokens that it never says
     assert found["not-said-when-asked"].effect < -0.8
     assert found["coherent-above-zero"].verdict in ("fails", "cannot tell")
+
+
+def test_python_asks_and_reproduces_as_the_command_does() -> None:
+    with negtemp.load() as model:
+        asked = [r for r in model.repeat("▁the", 301, controls=0, samples=0) if isinstance(r, Trial)]
+        default = [r for r in model.repeat(limit=3, controls=0, samples=0) if isinstance(r, Trial)]
+        found = [r.claim for r in model.reproduce(n_predict=2, asked=1) if isinstance(r, ClaimVerdict)]
+    assert (asked[0].raw, asked[1].token_id) == (b" the", 301)
+    assert len(default) == 3
+    assert found == list(CLAIMS)

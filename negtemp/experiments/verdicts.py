@@ -58,7 +58,7 @@ def degenerate(
         note = "there is no English above zero to be lost"
     return ClaimVerdict(
         "degenerate-below-zero", verdict, "share of common English words at T=-0.001 less that at T=+0.001",
-        mean(below - above), interval, len(below), {"at beta=0 less T=+0.001": mean(uniform - above)}, figures, note,
+        mean(below - above), interval, len(below), {"uniform draw": mean(uniform - above)}, figures, note,
     )  # fmt: skip
 
 
@@ -138,7 +138,10 @@ def _degree(below: float, above: float, chance: float) -> str:
 
 
 def overlaps(sets: Sequence[Collection[int]]) -> NDArray[np.float64]:
-    """For each set of a sequence, the mean share of its ids that another of the sets holds, `[sets]`."""
+    """For each set of a sequence, the mean share of its ids that another of the sets holds, `[sets]`.
+
+    Two sets meet in two of the values, so an interval of their mean is somewhat too narrow.
+    """
     kept = [set(tokens) for tokens in sets if tokens]
     if len(kept) < 2:
         return np.empty(0)
