@@ -83,6 +83,8 @@ build_and_install() {
     find_compiler
     compute_digests
     take_lock
+    # before the first compilation, so that what is missing is said at once
+    [ "$tools_wanted" = no ] || tools_are_current || find_cmake
     ensure_trees
     install_library
     [ "$tools_wanted" = no ] || build_tools
@@ -100,4 +102,5 @@ install_library() {
     say "done: $wheel_version ($backend) in $(environment)"
 }
 
-main "$@"
+# in one line, so that nothing is read from a file that changed meanwhile
+main "$@" && exit

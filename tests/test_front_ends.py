@@ -35,7 +35,7 @@ def llama_completion(
 ) -> "subprocess.CompletedProcess[bytes]":
     """One run of it, as a user types it."""
     command = [str(program), "-m", str(source.bundled()), "-p", prompt, "--temp", str(temperature), *options]
-    fixed = ["-n", str(TOKENS), "-no-cnv", "--no-display-prompt", "--ignore-eos", "--seed", "1", "-c", "512"]
+    fixed = ["-n", str(TOKENS), "-no-cnv", "--no-display-prompt", "--ignore-eos", "--seed", "1", "-c", "512", "-t", "1"]
     return subprocess.run([*command, *fixed], stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
 
 
@@ -101,8 +101,9 @@ def call(llama, options):
 
 # flash attention as llama.cpp's own programs have it: without, the logits differ by up to a tenth of a nat
 model, calls = sys.argv[1], json.loads(sys.argv[2])
-plain = Recording(model, n_ctx=512, flash_attn=True, verbose=False)
-draft = Recording(model, n_ctx=512, flash_attn=True, verbose=False, draft_model=LlamaPromptLookupDecoding())
+options = {"n_ctx": 512, "n_threads": 1, "n_threads_batch": 1, "flash_attn": True, "verbose": False}
+plain = Recording(model, **options)
+draft = Recording(model, **options, draft_model=LlamaPromptLookupDecoding())
 print(json.dumps({name: call(draft if name == "draft" else plain, options) for name, options in calls.items()}))
 """
 

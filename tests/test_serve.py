@@ -1,5 +1,6 @@
 """`negtemp serve`: real openai clients over a real socket get what `negtemp run` gives, at either sign."""
 
+import io
 import json
 import os
 import signal
@@ -33,6 +34,8 @@ from negtemp.theory.temperature import Temperature
 NO_TEXT = ("byte", "control", "unknown")
 # the bundled model knows no roles: after a real template its least likely tokens lie within rounding of each other
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+# threads that wait for each other are slow where other programs run
+ONE_THREAD = ("--threads", "1")
 NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
 
 
@@ -45,7 +48,7 @@ def server() -> Iterator[Server]:
         if os.environ.get("NEGTEMP_REQUIRE_TOOLS"):
             raise
         pytest.skip(str(missing))
-    options = ["--parallel", "8", "--ctx-size", "4096", "--slots", "--jinja", "--chat-template", TEMPLATE]
+    options = ["--parallel", "8", "--ctx-size", "4096", "--slots", "--jinja", "--chat-template", TEMPLATE, *ONE_THREAD]
     with Server(source.bundled(), Address(port=0), options) as running:
         running.wait_until_ready()
         yield running
@@ -169,6 +172,15 @@ def test_mirostat_below_zero_is_refused_with_the_reason(client: openai.OpenAI) -
         complete(client, -1.0, extra={"mirostat": 2})
 
 
+def test_below_zero_nothing_is_drafted_and_the_log_says_so(server: Server) -> None:
+    log = io.StringIO()
+    with Server(source.bundled(), Address(port=0), ["--spec-type", "ngram-simple", *ONE_THREAD], log) as drafting:
+        drafting.wait_until_ready()
+        for temperature in (0.0, -0.001):
+            drafting.ask("completion", {"prompt": PROMPT, "n_predict": 2, "temperature": temperature})
+    assert log.getvalue().count("no speculative drafts") == 1
+
+
 def test_a_client_that_leaves_frees_its_slot(server: Server, client: openai.OpenAI) -> None:
     stream = client.completions.create(
         model="any", prompt=PROMPT, temperature=-0.001, max_tokens=400, stream=True, extra_body={"ignore_eos": True}
@@ -224,7 +236,7 @@ def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_pa
 @contextmanager
 def serving(*options: str) -> "Iterator[tuple[subprocess.Popen[str], int]]":
     """`negtemp serve` as a user starts it, and its port, once it says that it serves."""
-    command = [NEGTEMP, "serve", "--port", "0", *options]
+    command = [NEGTEMP, "serve", "--port", "0", *ONE_THREAD, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

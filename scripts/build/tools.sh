@@ -29,11 +29,10 @@ build_tools() {
     local bin stamp_file tool
     bin=$(dirname "$python")
     stamp_file=$bin/.negtemp-tools
-    if [ "$rebuild" = no ] && [ "$(cat "$stamp_file" 2>/dev/null)" = "$stamp" ] && tools_are_there "$bin"; then
+    if tools_are_current; then
         say "up to date: ${tools[*]} in $bin"
         return
     fi
-    find_cmake
     need_space "$build" 1500 "compile the tools"
     compile_tools
     rm -f "$stamp_file"
@@ -44,9 +43,11 @@ build_tools() {
     say "done: ${tools[*]} in $bin"
 }
 
-tools_are_there() {
-    local tool
-    for tool in "${tools[@]}"; do [ -x "$1/$tool" ] || return 1; done
+tools_are_current() {
+    local tool bin
+    bin=$(dirname "$python")
+    [ "$rebuild" = no ] && [ "$(cat "$bin/.negtemp-tools" 2>/dev/null)" = "$stamp" ] || return 1
+    for tool in "${tools[@]}"; do [ -x "$bin/$tool" ] || return 1; done
     for tool in "${upstream_tests[@]}"; do [ -x "$build/tests/$tool" ] || return 1; done
 }
 
@@ -55,6 +56,8 @@ compile_tools() {
     local -a flag_list
     read -r -a flag_list <<<"$flags"
     [ "$rebuild" = no ] || rm -rf "$folder"
+    # or it would remember the options of another backend
+    rm -f "$folder/CMakeCache.txt"
     say "compiling ${tools[*]} for $backend, $count at a time (log: $log)"
     if ! run_logged "$log" "$cmake" -S "$(tree_of llama.cpp)" -B "$folder" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" \
         "${tool_flags[@]}" "${flag_list[@]}" ||
