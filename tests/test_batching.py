@@ -5,13 +5,15 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from models import spm_vocabulary, write_llama
 
-from negtemp.model.context import Context
+from negtemp.model.context import Context, Logits
 from negtemp.model.engine import Engine, Request, Shape
+from negtemp.model.filters import Filters
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 from negtemp.model.pace import Pace
@@ -181,3 +183,22 @@ def test_closing_early_ends_quietly(engine: Engine) -> None:
     stream = engine.stream(requests(8), Shape(4, 256))
     next(stream)
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_steps_come_while_the_generation_goes_on(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws wait to be observed together, but not until the end."""
+    decodes: list[int] = []
+    step = Context.step
+
+    def counted(self: Context, *arguments: Any, **options: Any) -> Sequence[Logits]:
+        decodes.append(len(decodes))
+        return step(self, *arguments, **options)
+
+    monkeypatch.setattr(Context, "step", counted)
+    filters = Filters(mask=tuple(engine.model.vocabulary.end_tokens))
+    asked = Request(0, "word", (1, 5, 7), Temperature.of(-1.0), n_predict=200, ctx_size=256, filters=filters)
+    records = engine.generate([asked])
+    first = next(records)
+    assert isinstance(first, Step) and first.position == 0
+    assert len(decodes) < 150
+    assert [record.position for record in records if isinstance(record, Step)] == list(range(1, 200))

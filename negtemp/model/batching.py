@@ -18,6 +18,7 @@ from negtemp.model.loaded import Model
 from negtemp.model.pace import Pace
 from negtemp.model.prompts import Prompts
 from negtemp.model.request import Request
+from negtemp.model.unobserved import Unobserved
 from negtemp.records import Completion, Failure, Step
 
 _MOST_HELD_PROMPTS = 16
@@ -47,6 +48,7 @@ class Batching:
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
         self._buffers = Buffers(model)
+        self._unobserved = Unobserved(model.vocabulary.size)
         self._waiting: Request | None = None
         self._padding = pace.widest(shape.slots)
         self._rows = [pace.rows(live) for live in range(1, shape.slots + 1)]
@@ -114,7 +116,9 @@ class Batching:
 
     def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion]:
         for generation, logits in drawing:
-            yield generation.advance(logits)
+            self._unobserved.draw(generation, logits)
+            if generation.stop is not None or self._unobserved.due:
+                yield from self._unobserved.steps()
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)

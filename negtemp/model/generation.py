@@ -48,25 +48,30 @@ class Generation:
         """What to decode next: its last token, that token's position, its slot."""
         return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
 
-    def advance(self, logits: Logits) -> Step:
-        """Draw the next token from `[vocab]` logits and record it. Raises DecodeError where they are no numbers."""
+    @property
+    def count(self) -> int:
+        """How many tokens it has drawn."""
+        return len(self._token_ids)
+
+    def draw(self, logits: Logits) -> Draw:
+        """Draw the next token from `[vocab]` logits."""
         draw = self._chain.draw(logits)
-        step = self._observe(logits, draw)
         self._token_ids.append(draw.token_id)
-        self._logprob += step.logprob
-        self._rank += step.rank
-        self._entropy += step.entropy
         self._latest = time.perf_counter()
         self._first = self._first or self._latest
         self.stop = self._stop(draw.token_id)
-        return step
+        return draw
 
-    def _observe(self, logits: Logits, draw: Draw) -> Step:
+    def observe(self, position: int, draw: Draw, logits: Logits) -> Step:
+        """The record of what it drew as token number `position`. Raises DecodeError where logits are no numbers."""
         seen = self._observer.observe(logits, draw.token_id, self.request.temperature.beta, draw.barred)
         if math.isnan(seen.entropy):
             raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
+        self._logprob += seen.logprob
+        self._rank += seen.rank
+        self._entropy += seen.entropy
         return Step(
-            self.request.sequence, len(self._token_ids), draw.token_id, self._vocabulary.piece(draw.token_id),
+            self.request.sequence, position, draw.token_id, self._vocabulary.piece(draw.token_id),
             seen.logprob, seen.rank, seen.entropy, seen.gap, draw.logprob,
             self._centroid[draw.token_id] if self._centroid else None,
         )  # fmt: skip
