@@ -103,4 +103,4 @@ install_library() {
 }
 
 # in one line, so that nothing is read from a file that changed meanwhile
-main "$@" && exit
+main "$@"; exit
