@@ -63,7 +63,7 @@ def safe(text: str) -> bool:
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_the_tables_fit_and_let_no_control_character_through(width: int) -> None:
-    text = drawn(width, view.listing(TOKENS, PIECES), view.by_category(AUDIT))
+    text = drawn(width, view.listing(TOKENS, PIECES, width), view.by_category(AUDIT))
     assert safe(text)
     assert max(map(cell_len, text.splitlines())) <= width
     assert "[red]markup[/red]" in drawn(300, view.listing(TOKENS, PIECES))
@@ -152,3 +152,11 @@ def test_the_report_sorts_what_was_not_asked_by_what_text_can_hold() -> None:
 @pytest.mark.parametrize(("numbers", "shown"), [([], ""), ([4], "4"), ([4, 5], "4-5"), ([1, 3, 5], "1, 3, 5")])
 def test_ids_are_written_in_ranges(numbers: list[int], shown: str) -> None:
     assert audit_report.ranges(numbers) == shown
+
+
+def test_a_narrow_terminal_and_a_mute_model_leave_columns_out() -> None:
+    unasked = [AuditToken(1, b"x", "normal", 0, 1.0, INDICATORS, True)]
+    assert "part of" in drawn(100, view.listing(TOKENS, PIECES, 100))
+    assert "part of" not in drawn(60, view.listing(TOKENS, PIECES, 60))
+    assert "verdict" in drawn(60, view.listing(TOKENS, PIECES, 60))
+    assert "verdict" not in drawn(100, view.listing(unasked, {}))

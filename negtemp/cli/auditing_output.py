@@ -42,7 +42,7 @@ def show(done: Done, every: bool) -> None:
     telling = [t for t in listed if t.candidate and t.category not in view.LEFT_TO_THE_COUNTS]
     shown = listed if every else telling[: view.SHOWN]
     if shown:
-        out.print(view.listing(shown, pieces(shown, done.tokens)))
+        out.print(view.listing(shown, pieces(shown, done.tokens), out.width))
     if not every and telling:
         out.print(f" {len(shown)} of {len(telling)}, bytes, control and unused tokens left to the counts; "
                   "--all, --json, --report and --csv give more", style="dim")  # fmt: skip

@@ -4,7 +4,7 @@ Pieces stand last in a row, so that right-to-left letters disturb nothing. It le
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.table import Table
@@ -14,6 +14,7 @@ from negtemp.records import Audit, AuditToken
 from negtemp.views import console
 
 SHOWN = 25
+WIDE = 80
 LEFT_TO_THE_COUNTS = ("byte-ascii", "byte-utf8", "byte-invalid", "control", "unused")
 
 _VERDICT_STYLE = {"strong": "#e0a000 bold", "weak": "#c8a83c", "rejected": "dim", None: ""}
@@ -23,25 +24,30 @@ COUNTS = {
 }  # fmt: skip
 
 
-def listing(tokens: Sequence[AuditToken], pieces: dict[int, bytes]) -> Table:
-    """One row a token. `pieces` names the tokens that hold it."""
+def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: int = WIDE) -> Table:
+    """One row a token; what was asked only where something was, longer tokens only where `width` leaves room.
+
+    `pieces` names the tokens that hold others.
+    """
+    asked = any(token.probability is not None for token in tokens)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in ("rank", "id", "score", "p"):
+    for name in ("rank", "id", "score", *(["p"] if asked else [])):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("verdict", "category"):
+    for name in (*(["verdict"] if asked else []), "category"):
         table.add_column(name, no_wrap=True)
     table.add_column("piece", overflow="fold", ratio=2)
-    table.add_column("part of", overflow="fold", ratio=3)
+    if width >= WIDE:
+        table.add_column("part of", overflow="fold", ratio=3)
     for token in tokens:
-        table.add_row(
-            str(token.rank), str(token.token_id), number(token.score, ".2f"), probability(token.probability),
-            Text(token.verdict or "-", style=_VERDICT_STYLE[token.verdict]), Text(token.category),
-            console.safe(token.raw, keep=""), _holders(token, pieces),
-        )  # fmt: skip
+        cells = [str(token.rank), str(token.token_id), number(token.score, ".2f")]
+        cells += [probability(token.probability)] if asked else []
+        words = [Text(token.verdict or "-", style=_VERDICT_STYLE[token.verdict])] if asked else []
+        words += [Text(token.category), console.safe(token.raw, keep="")]
+        table.add_row(*cells, *words, *([_holders(token, pieces)] if width >= WIDE else []))
     return table
 
 
-def _holders(token: AuditToken, pieces: dict[int, bytes]) -> Text:
+def _holders(token: AuditToken, pieces: Mapping[int, bytes]) -> Text:
     shown = [console.safe(pieces[i], "dim", keep="") for i in token.superstrings[:3] if i in pieces]
     more = len(token.superstrings) - len(shown)
     text = Text(", ", style="dim").join(shown)
