@@ -1,8 +1,9 @@
 """Contexts that need no corpus: what the model itself writes at T = 1, from nothing and from a few built-in beginnings.
 
-Sixteen sequences are decoded side by side, one token of each per batch. Those that begin with a built-in text read it
-token by token first; every position counts as a context. Tokens that end a text are never drawn, so that each context
-goes on. It leaves out what is measured there (`theory.thermal`).
+Thirty-two sequences are decoded side by side, one token of each per batch. Those that begin with a built-in text read
+it token by token first; every position counts as a context. Half as many give a noisier mean probability at beta = +1
+(benchmarks/audit). Tokens that end a text are never drawn, so that each context goes on. It leaves out what is measured
+there (`theory.thermal`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from negtemp.model.filters import Filters
 from negtemp.model.sampler import Chain
 from negtemp.theory.temperature import Temperature
 
-SEQUENCES, LENGTH = 16, 64
+SEQUENCES, LENGTH = 32, 64
 
 # half of the sequences begin with nothing but what the tokenizer adds
 BEGINNINGS = (

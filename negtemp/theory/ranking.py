@@ -10,7 +10,7 @@ the vocabulary to be guessed. "In use" is the half of the vocabulary to which th
 Where no unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and
 the score is a rank and no distance. It leaves out verification.
 
-The default weighs the mean logit, which sees what training pushed down everywhere, 2 to 3 against the mean probability
+The default weighs the mean logit, which sees what training pushed down everywhere, 1 to 2 against the mean probability
 at beta = +1, which a single context that wants the token can lift. Over the models of benchmarks/audit the first alone
 falls behind for rare tokens of a large vocabulary, the second alone lets seen tokens into the top of the list; together
 they stay within 0.002 of the best single indicator's AUC (docs/thermal-indicator.md).
@@ -29,7 +29,7 @@ from negtemp.theory.statistics import auc, percentiles
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-COMBINED: Mapping[str, float] = {"mean_logit": 2.0, "thermal_plus_1": 3.0}
+COMBINED: Mapping[str, float] = {"mean_logit": 1.0, "thermal_plus_1": 2.0}
 THRESHOLD = 0.5
 
 
