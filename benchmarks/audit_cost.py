@@ -6,7 +6,7 @@
 Each side runs in a process of its own and in alternation, from its first import to its last score: negtemp reads the
 GGUF file as it is; transformers reads the same weights as float32 in its own format, into which they are turned
 beforehand (build/audit-cost, not timed; for a large model that takes four bytes a weight on the disk). Both read
-norms, distances and cosines from the weights, let the model write 16 texts of 64 tokens at T = 1, and sum the thermal
+norms, distances and cosines from the weights, let the model write 32 texts of 64 tokens at T = 1, and sum the thermal
 indicators over them. Seconds are the best of the repeats; memory is the process's greatest resident set, the mapped
 file included. The rank correlation of each indicator between the sides says whether they computed the same; thermal
 ones differ by the draw of the texts, the cosines by their unused tokens, for which transformers' side takes the lowest
@@ -28,7 +28,7 @@ from negtemp.model import source
 
 SIDES = ("negtemp", "transformers")
 FOLDER = Path(__file__).parents[1] / "build" / "audit-cost"
-SEQUENCES, LENGTH = 16, 64
+SEQUENCES, LENGTH = 32, 64
 
 Scores = dict[str, NDArray[np.float64]]
 

@@ -66,7 +66,7 @@ def members(seeds: int) -> Iterator[Member]:
     """All members, the first seed of each before the second of any, so that a run cut short is balanced."""
     vocabularies: tuple[tuple[Kind, int], ...] = (("spm", 2048), ("bpe", 8192), ("bpe", 2048), ("spm", 8192))
     for seed in range(1, seeds + 1):
-        for (kind, vocab), tied, decay in product(vocabularies, (False, True), (DECAY, 0.0)):
-            yield Member(tied, decay, kind, vocab, seed=seed)
         yield Member(False, DECAY, "spm", 2048, WIDE, seed)
         yield Member(True, DECAY, "bpe", 2048, WIDE, seed)
+        for (kind, vocab), tied, decay in product(vocabularies, (False, True), (DECAY, 0.0)):
+            yield Member(tied, decay, kind, vocab, seed=seed)

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.combinations import Choice, Names, candidates, leave_one_out, shortfalls
+from audit import axis
+from audit.combinations import SCORE, Choice, Names, candidates, leave_one_out, shortfalls
 from audit.metrics import RARE, SOME, Array, Counts, figures
 from audit.scoring import Scored
+from negtemp.theory import ranking
 
 HERE = Path(__file__).parent
-LEFT_OUT = ("control", "unused", "byte-invalid")
+UNUSED = ("unused", "byte-invalid")
+LEFT_OUT = ("control", *UNUSED)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ class Search:
     left_out: list[Choice]
 
 
+@dataclass(frozen=True)
+class Along:
+    """One model's figures at every inverse temperature of `axis.BETAS`, and how many never-seen tokens argmin meets."""
+
+    configuration: str
+    seed: int
+    tied: bool
+    coverage: float
+    figures: list[dict[str, float]]
+
+
 def judged(file: Scored) -> tuple[dict[str, Array], Counts]:
     """Scores and counts of the tokens that take part, `[n]` each."""
     part = ~np.isin(file.categories, LEFT_OUT)
@@ -61,10 +75,27 @@ def measured(file: Scored) -> Measured:
     )  # fmt: skip
 
 
+def along_axis(file: Scored) -> Along:
+    """The axis of one file."""
+    scores, part = axis.along(file), ~np.isin(file.categories, LEFT_OUT)
+    return Along(
+        file.member.configuration, file.member.seed, file.member.tied, axis.coverage(file, scores),
+        [figures(values[part], file.counts[part]) for values in scores],
+    )  # fmt: skip
+
+
+def scaled(file: Scored) -> dict[str, Array]:
+    """Each indicator of the tokens that take part on the audit's scale, `[n]`, and the audit's own score as it is."""
+    used, unused = ranking.in_use(file.scores), np.isin(file.categories, UNUSED)
+    part = ~np.isin(file.categories, LEFT_OUT)
+    found = {name: ranking.scores(file.scores, {name: 1.0}, used, unused)[part] for name in file.scores}
+    return found | {SCORE: file.scores[SCORE][part]}
+
+
 def search(files: Sequence[Scored]) -> Search:
     """Every combination on every file."""
     choices = candidates(list(files[0].scores))
-    table = np.array([shortfalls(*judged(file), choices) for file in files])
+    table = np.array([shortfalls(scaled(file), judged(file)[1], choices) for file in files])
     configurations = [file.member.configuration for file in files]
     return Search(choices, table, leave_one_out(table, configurations, choices))
 
@@ -74,9 +105,14 @@ def write_results(files: Sequence[Scored]) -> None:
     from audit.tables import page
 
     rows, found = [measured(file) for file in files], search(files)
-    record = {"files": [asdict(row) for row in rows], "left_out": [choice._asdict() for choice in found.left_out]}
+    along = [along_axis(file) for file in files if file.quantisation == "F16"]
+    record = {
+        "files": [asdict(row) for row in rows],
+        "axis": [{"betas": list(map(str, axis.BETAS)), **asdict(row)} for row in along],
+        "left_out": [choice._asdict() for choice in found.left_out],
+    }
     (HERE / "results.json").write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
-    (HERE / "RESULTS.md").write_text(page(rows, found), encoding="utf-8")
+    (HERE / "RESULTS.md").write_text(page(rows, found, along), encoding="utf-8")
 
 
 def _rounded(value: object) -> object:

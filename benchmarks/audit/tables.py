@@ -1,18 +1,22 @@
 """RESULTS.md: the tables of the benchmark, from measured files; plain text filled in, nothing computed but means.
 
-A cell is the mean over models, with the worst model in brackets or an interval where the heading says so.
+A cell is a mean over models, with what the text above the table says in brackets.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from audit.axis import BETAS
 from audit.combinations import Names
-from audit.results import Measured, Search
+from audit.results import Along, Measured, Search
+from negtemp.experiments.contexts import LENGTH, SEQUENCES
+from negtemp.theory import ranking
 from negtemp.theory.statistics import bootstrap
 
 SHOWN_RANKINGS = 8
+BANDS = {"auc_never": "never", "auc_rare": "1 to 5", "auc_some": "6 to 50"}
 TARGET = 0.002
 
 PAGE = """\
@@ -35,9 +39,21 @@ times, against those seen more often. Control tokens and the tokens that the unu
 
 ## AUC by how often a token was seen
 
-Mean over all files of a head, 95 % interval over models in brackets, worst file last.
+Mean over the models of a head, each at all its quantisations, with the 95 % bootstrap interval over models in brackets:
 
 {auc}
+
+The worst single file:
+
+{worst}
+
+## Along the temperature axis
+
+AUC of minus (at positive beta) or plus (at negative beta) the mean probability, mean over models at F16. Coverage: at
+beta = -inf only tokens that are the least likely in some context have a score above 0, and {coverage} of the
+never-seen tokens are, over {contexts:,} contexts.
+
+{axis}
 
 ## Lists: precision and recall of never-seen tokens
 
@@ -55,11 +71,12 @@ Mean AUC, never seen / seen 1 to 5. Every matrix has the type named, embedding a
 ## Which ranking by default
 
 The shortfall of a ranking on a file: how far its AUC, never-seen or rare, is behind the best single indicator's there,
-which is picked with the truth in hand. The figure to reach is {target}. Rankings are means of ranks.
+which is picked with the truth in hand. The figure to reach is {target}. Rankings are means on the audit's scale
+(`negtemp/theory/ranking.py`); `score` is the audit's default, {default}.
 
 {rankings}
 
-Chosen without a configuration, then measured on it:
+Chosen without a configuration among all but `score`, then measured on it:
 
 {left_out}
 """
@@ -71,7 +88,7 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def page(files: Sequence[Measured], found: Search) -> str:
+def page(files: Sequence[Measured], found: Search, along: Sequence[Along]) -> str:
     """The whole of RESULTS.md."""
     models = {(file.configuration, file.seed) for file in files}
     return PAGE.format(
@@ -81,11 +98,16 @@ def page(files: Sequence[Measured], found: Search) -> str:
         quantisations=", ".join(dict.fromkeys(file.quantisation for file in files)),
         compact=compact(files),
         family=family(files),
-        auc=auc_table(files),
+        auc=auc_table(files, interval),
+        worst=auc_table(files, worst),
+        coverage=f"{np.mean([file.coverage for file in along]):.0%}",
+        contexts=SEQUENCES * LENGTH,
+        axis=axis_table(along),
         most_recall=np.mean([math.ceil(0.02 * file.tokens) / file.bands[0] for file in files]),
         lists=lists(files),
         by_type=by_type(files),
         target=TARGET,
+        default=" and ".join(f"{name} with weight {weight:g}" for name, weight in ranking.COMBINED.items()),
         rankings=rankings(files, found),
         left_out=left_out(found),
     )
@@ -128,17 +150,39 @@ def family(files: Sequence[Measured]) -> str:
     return table(["configuration", "seed", "tokens judged", "never seen", "1 to 5", "6 to 50", "more"], rows)
 
 
-def auc_table(files: Sequence[Measured]) -> str:
-    """AUC by head and band, with intervals and the worst file."""
-    columns = [(head, part, band) for head, part in heads(files) for band in ("auc_never", "auc_rare", "auc_some")]
-    labels = {"auc_never": "never", "auc_rare": "1 to 5", "auc_some": "6 to 50"}
-    rows = [[name, *(_interval(values(part, name, band)) for _, part, band in columns)] for name in indicators(files)]
-    return table(["indicator", *(f"{head}, {labels[band]}" for head, _, band in columns)], rows)
+def auc_table(files: Sequence[Measured], cell: Callable[[Sequence[Measured], str, str], str]) -> str:
+    """AUC by head and band."""
+    columns = [(head, part, band) for head, part in heads(files) for band in BANDS]
+    rows = [[name, *(cell(part, name, band) for _, part, band in columns)] for name in indicators(files)]
+    return table(["indicator", *(f"{head}, {BANDS[band]}" for head, _, band in columns)], rows)
 
 
-def _interval(found: Sequence[float]) -> str:
-    low, high = bootstrap(found)
-    return f"{np.mean(found):.3f} [{low:.3f}, {high:.3f}] {min(found):.3f}"
+def interval(files: Sequence[Measured], indicator: str, figure: str) -> str:
+    """Mean over models and its interval; the files of one model are no independent draws: averaged first."""
+    models: dict[tuple[str, int], list[Measured]] = {}
+    for file in files:
+        models.setdefault((file.configuration, file.seed), []).append(file)
+    means = [float(np.mean(values(part, indicator, figure))) for part in models.values()]
+    low, high = bootstrap(means)
+    return f"{np.mean(means):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def worst(files: Sequence[Measured], indicator: str, figure: str) -> str:
+    """The lowest figure of all files."""
+    return f"{min(values(files, indicator, figure)):.3f}"
+
+
+def axis_table(along: Sequence[Along]) -> str:
+    """Mean AUC by inverse temperature and head."""
+    parts = [
+        (name, [file for file in along if file.tied == tied]) for name, tied in (("untied", False), ("tied", True))
+    ]
+    columns = [(head, part, band) for head, part in parts if part for band in BANDS]
+    rows = [
+        [f"{beta:g}", *(f"{np.mean([file.figures[index][band] for file in part]):.4f}" for _, part, band in columns)]
+        for index, beta in enumerate(BETAS)
+    ]
+    return table(["beta", *(f"{head}, {BANDS[band]}" for head, _, band in columns)], rows)
 
 
 def lists(files: Sequence[Measured]) -> str:
