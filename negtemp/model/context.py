@@ -22,6 +22,7 @@ Logits = NDArray[np.float32]
 
 PROMPT_PIECE = 512
 _CELLS_GRAIN = 256
+_ANY_FLOATS = np.zeros(64, np.float32)
 
 
 class Context:
@@ -105,6 +106,9 @@ class Context:
 
     def _decode(self) -> None:
         status = self._api.llama_decode(self._handle, self._batch.struct)
+        # ggml's x86 kernels leave the upper halves of the vector registers in use, and until somebody clears them the
+        # compiled sampler runs three times slower; numpy's kernels clear them when they end
+        np.maximum.reduce(_ANY_FLOATS)
         if status == 1:
             raise DecodeError("the KV cache is full; raise --ctx-size or ask for fewer sequences")
         if status != 0:
@@ -115,7 +119,7 @@ class Context:
         if count == 0:
             return ()
         pointer = self._api.llama_get_logits(self._handle)
-        address = ctypes.cast(pointer, ctypes.c_void_p).value
+        address = ctypes.c_void_p.from_buffer(pointer).value  # a cast costs many times as much
         if not address:
             raise DecodeError("this model computes no logits; negtemp needs a causal language model")
         view = self._views.get(address)
