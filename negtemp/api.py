@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import UsageError
+from negtemp.experiments import centroid as centroids
 from negtemp.experiments import emission, shapes
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.compare import TEMPERATURES, compare
@@ -23,7 +24,19 @@ from negtemp.experiments.sweep import Plan
 from negtemp.model import library, naming, source
 from negtemp.model.engine import Engine
 from negtemp.model.loaded import ALL_LAYERS, Model
-from negtemp.records import Completion, Failure, Repetition, Spectrum, Step, Thermo, Trial
+from negtemp.model.weights import Weights
+from negtemp.records import (
+    Completion,
+    Failure,
+    MatrixGeometry,
+    Placement,
+    Repetition,
+    Spectrum,
+    Step,
+    Thermo,
+    TokenGeometry,
+    Trial,
+)  # fmt: skip
 from negtemp.runs.sweeping import saved
 from negtemp.theory.temperature import GREEDY, Temperature
 
@@ -112,6 +125,23 @@ class LoadedModel:
         `plan` are `reproduce.Plan`'s fields: n_predict, seed, asked, controls, counts.
         """
         return reproduce(self.engine, Experiment(**plan), prompts or PROMPTS)
+
+    def centroid(
+        self, *tokens: str | int, top: int | None = None, seed: int = 0
+    ) -> Iterator[MatrixGeometry | Placement | TokenGeometry]:
+        """Around the centroids of embedding and unembedding: every token, nearest first, or `top` at each end.
+
+        Tokens, given by text or id, are placed beside those that are least likely after random hidden states. Raises
+        UsageError for a text that is no token, ModelError.
+        """
+        model = self.engine.model
+        token_ids = [naming.token_id(model.vocabulary, t) if isinstance(t, str) else t for t in tokens]
+        with Weights(model.library, model.path) as weights:
+            sets: list[centroids.Set] = []
+            if token_ids:
+                argmins = centroids.random_argmins(weights, model.vocabulary.size, seed)
+                sets = [("given", token_ids), (centroids.RANDOM_STATES, argmins)]
+            yield from centroids.centroid(weights, model.vocabulary, sets, top, seed, self.engine.threads)
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -11,6 +11,7 @@ from models import write_llama
 from planted import planted
 from vocabularies import BYTE, NORMAL, padded, spm_vocabulary
 
+from negtemp.api import LoadedModel
 from negtemp.experiments import centroid
 from negtemp.experiments.centroid import Measured
 from negtemp.experiments.generate import generate
@@ -21,7 +22,7 @@ from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.model.weights import Weights
-from negtemp.records import Completion, Step, from_line, to_line
+from negtemp.records import Completion, Placement, Step, TokenGeometry, from_line, to_line
 from negtemp.theory.statistics import auc
 from negtemp.theory.temperature import Temperature
 
@@ -203,3 +204,15 @@ def test_a_percentile_that_is_not_known_is_left_out() -> None:
     known = dataclasses.replace(step, centroid_percentile=12.5)
     assert known.to_dict()["centroid_percentile"] == 12.5
     assert [from_line(to_line(record)) for record in (step, known)] == [step, known]
+
+
+def test_python_gives_what_the_experiment_gives(compiled: Library, bundled: Model) -> None:
+    api = LoadedModel(Engine(bundled))
+    records = list(api.centroid(300, 301, top=2))
+    given = [record for record in records if isinstance(record, Placement) and record.source == "given"]
+    assert [(record.matrix, record.among) for record in given] == [
+        ("embedding", "all"), ("embedding", "ordinary"), ("unembedding", "all"), ("unembedding", "ordinary"),
+    ]  # fmt: skip
+    listed = [r.token_id for r in records if isinstance(r, TokenGeometry) and r.matrix == "embedding"]
+    assert {300, 301} <= set(listed) and len(listed) <= 10
+    assert not any(isinstance(record, Placement) for record in api.centroid(top=1))

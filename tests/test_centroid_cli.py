@@ -111,6 +111,7 @@ def test_tokens_by_name_and_by_id_are_placed(tied: Path) -> None:
         (1, ["--from", "no such run"], "no such run"),
         (1, ["-m", "no such.gguf"], "no model file"),
         (2, ["--top", "0"], "top"),
+        (2, ["--seed", "-7"], "seed"),
         (2, ["--plot", "x.bmp"], "png"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,

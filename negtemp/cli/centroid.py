@@ -34,23 +34,27 @@ def centroid(
     """Geometry of the embedding and the unembedding: who lies near the centre, and where given tokens lie."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import drawing, placing, plotting, session
+    from negtemp.experiments import centroid as experiment
+    from negtemp.model import source
     from negtemp.views import geometry, geometry_plot
 
     plotting.check(plot)
+    drawn_seed, listed = options.seed(seed), None if everything or plot else top
     emitted = placing.read(run)
     path = placing.model_path(model, emitted)
     with placing.opened(path) as (engine, weights), session.sink(json, output) as sink:
         named = given.token_ids(engine.model.vocabulary, tokens, ids)
         settings = {
-            "tokens": list(tokens or ()), "ids": named, "from": str(run) if run else None, "top": top, "seed": seed,
-            "all": everything,
+            "token_ids": named, "from": source.shown(run) if run else None, "top": listed, "seed": drawn_seed,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
-        work = placing.Work(engine, weights, top, everything or plot is not None, seed, threads)
-        sets = work.sets(named, emitted, lambda: session.open_engine(path, n_gpu_layers, threads))
         drawing.warn(given.warnings([emitted.header] if emitted else None, header))
+        sets = placing.sets(
+            weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
+            lambda: session.open_engine(path, n_gpu_layers, threads),
+        )  # fmt: skip
         sink.write(header)
-        records = sink.through(work.records(sets))
+        records = sink.through(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
         if json and plot is None:
             drawing.nothing(records)
             return

@@ -30,6 +30,9 @@ RANDOM_STATES = "random hidden states"
 EXTRAORDINARY = ("control", "unused", "unknown", "byte", "byte-ascii", "byte-utf8", "byte-invalid")
 _STATES = 64
 
+Set = tuple[str, Iterable[int]]
+"""Where tokens come from, and their ids."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -45,6 +48,31 @@ class Measured:
     def ordinary_percentiles(self) -> NDArray[np.float64]:
         """Percentiles among the ordinary tokens alone, `[vocab]`; NaN for the others."""
         return among_finite(np.where(self.ordinary, self.geometry.distances, np.nan))
+
+
+def centroid(
+    weights: Weights, vocabulary: Vocabulary, sets: Iterable[Set] = (), top: int | None = None, seed: int = 0,
+    threads: int | None = None,
+) -> Iterator[MatrixGeometry | Placement | TokenGeometry]:  # fmt: skip
+    """For each matrix its summary, the placement of every set, and its tokens, nearest first.
+
+    top   list so many tokens at each end, with and without the extraordinary ones, and those of the sets; None: all
+
+    Raises ModelError as `measured` does, and for a token that does not exist.
+    """
+    category = categories(vocabulary)
+    named = [(source, list(token_ids)) for source, token_ids in sets]
+    placed = {token_id for _, token_ids in named for token_id in token_ids}
+    for matrix in measured(weights, category, threads):
+        yield summary(matrix, category)
+        for source, token_ids in named:
+            yield from placements(matrix, source, token_ids, seed)
+        order = by_distance(matrix)
+        if top is not None:
+            ordinary = by_distance(matrix, ordinary_only=True)
+            listed = placed.union(*(ids for end in (order, ordinary) for ids in (end[:top], end[-top:])))
+            order = [token_id for token_id in order if token_id in listed]
+        yield from tokens(matrix, vocabulary, category, order)
 
 
 def categories(vocabulary: Vocabulary) -> list[str]:
