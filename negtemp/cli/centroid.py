@@ -48,11 +48,11 @@ def centroid(
             "token_ids": named, "from": source.shown(run) if run else None, "top": listed, "seed": drawn_seed,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
-        drawing.warn(given.warnings([emitted.header] if emitted else None, header))
         sets = placing.sets(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
             lambda: session.open_engine(path, n_gpu_layers, threads),
         )  # fmt: skip
+        drawing.warn(given.warnings([emitted.header] if emitted else None, header))
         sink.write(header)
         records = sink.through(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
         if json and plot is None:
