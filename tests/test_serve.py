@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -23,13 +24,12 @@ from paths import PROMPTS, TOKENS, expected
 
 from negtemp.cli.commands import app
 from negtemp.errors import EngineMissingError, NegtempError, UsageError
-from negtemp.experiments.compare import compare
-from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.experiments.settings import PROMPT
 from negtemp.model import source
 from negtemp.model.engine import Engine
-from negtemp.records import Completion
+from negtemp.model.scoring import score
 from negtemp.server import Address, Server, executable
-from negtemp.theory.temperature import Temperature
+from negtemp.theory.boltzmann import energy, heat_capacity
 
 NO_TEXT = ("byte", "control", "unknown")
 # the bundled model knows no roles: after a real template its least likely tokens lie within rounding of each other
@@ -102,14 +102,14 @@ def test_a_completion_is_what_run_gives(
     assert [answer[: len(start)] for answer, start in zip(answers, given, strict=True)] == given
 
 
-def post(server: Server, path: str, body: dict[str, object]) -> dict[str, object]:
-    """The server's own JSON answer."""
-    request = urllib.request.Request(
-        server.address.url.removesuffix("v1") + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        result: dict[str, object] = json.load(answer)
-        return result
+def test_a_request_for_device_sampling_falls_back_below_zero(
+    engine: Engine, client: openai.OpenAI, bans: dict[str, int]
+) -> None:
+    given = [path(engine, -1e-6, prompt) for prompt in PROMPTS]
+    on = {"backend_sampling": True}
+    answers = [complete(client, -1e-6, prompt, logit_bias=bans, extra=on) for prompt in PROMPTS]
+    assert any(given)
+    assert [answer[: len(start)] for answer, start in zip(answers, given, strict=True)] == given
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -119,7 +119,7 @@ def test_a_chat_answer_is_what_run_gives_after_the_templated_prompt(
     given, answers = [], []
     for prompt in PROMPTS:
         messages = [{"role": "user", "content": prompt}]
-        templated = post(server, "apply-template", {"messages": messages})["prompt"]
+        templated = server.ask("apply-template", {"messages": messages})["prompt"]
         given.append(path(engine, -0.001, str(templated)))
         answers.append(chat(client, -0.001, messages=messages, logit_bias=bans, stream=stream))
     assert any(given)
@@ -129,8 +129,8 @@ def test_a_chat_answer_is_what_run_gives_after_the_templated_prompt(
 def test_a_bias_of_minus_100_bans_a_token_below_zero(engine: Engine, server: Server) -> None:
     token = engine.model.vocabulary.tokenize(PROMPT)[-1]
     body = {"prompt": PROMPT, "temperature": -0.001, "n_predict": TOKENS, "return_tokens": True, "ignore_eos": True}
-    assert post(server, "completion", {**body, "logit_bias": [[token, -99]]})["tokens"] == [token] * TOKENS
-    assert token not in post(server, "completion", {**body, "logit_bias": [[token, -100]]})["tokens"]  # type: ignore[operator]
+    assert server.ask("completion", {**body, "logit_bias": [[token, -99]]})["tokens"] == [token] * TOKENS
+    assert token not in server.ask("completion", {**body, "logit_bias": [[token, -100]]})["tokens"]
 
 
 def test_fifty_requests_of_mixed_signs_each_answer_as_alone(
@@ -144,13 +144,17 @@ def test_fifty_requests_of_mixed_signs_each_answer_as_alone(
     assert [answer[: len(start)] for answer, start in zip(answers, given, strict=True)] == given
 
 
-def test_at_minus_one_the_draws_follow_the_inverted_distribution(engine: Engine, client: openai.OpenAI) -> None:
-    """At T = -1 nearly every token is among the less likely half; at T = +1 nearly none is."""
-    at = [Temperature.of(-1.0)]
-    records = compare(engine, [PROMPT], at, [1, 2, 3], Settings(n_predict=TOKENS))
-    ranks = [record.mean_rank for record in records if isinstance(record, Completion)]
-    assert min(rank for rank in ranks if rank is not None) > engine.model.vocabulary.size / 2
-    assert len({complete(client, -1.0, seed=seed) for seed in range(4)}) > 1
+@pytest.mark.parametrize("temperature", [1.0, -1.0])
+def test_the_mean_energy_of_the_draws_is_that_of_the_distribution(
+    engine: Engine, server: Server, temperature: float
+) -> None:
+    """U and its deviation sqrt(C) at |T| = 1 are exact from one row of logits; the two signs lie far apart."""
+    [row] = score(engine.model, [engine.model.vocabulary.tokenize(PROMPT)])
+    body = {"prompt": PROMPT, "temperature": temperature, "n_predict": 1, "return_tokens": True}
+    drawn = [server.ask("completion", {**body, "seed": seed})["tokens"][0] for seed in range(1, 101)]
+    mean, deviation = energy(row.logits, 1 / temperature), math.sqrt(heat_capacity(row.logits, 1 / temperature))
+    assert abs(-row.logits[drawn].mean() - mean) < 4 * deviation / math.sqrt(len(drawn))
+    assert abs(energy(row.logits, -1 / temperature) - mean) > 4 * deviation
 
 
 @pytest.mark.parametrize("temperature", ["NaN", "Infinity", '"cold"', "[1]", "1e39"])
@@ -188,16 +192,9 @@ def test_a_client_that_leaves_frees_its_slot(server: Server, client: openai.Open
     next(iter(stream))
     stream.close()
     deadline = time.monotonic() + 10
-    while any(slot["is_processing"] for slot in slots(server)):
+    while any(slot["is_processing"] for slot in server.ask("slots")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def slots(server: Server) -> list[dict[str, object]]:
-    """The server's slots."""
-    with urllib.request.urlopen(server.address.url.removesuffix("v1") + "slots") as answer:
-        result: list[dict[str, object]] = json.load(answer)
-        return result
 
 
 def test_a_server_that_takes_no_sign_is_not_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
