@@ -63,20 +63,17 @@ for name, tokens in (("above zero", summary.rulers.positive), ("below zero", sum
 # %% [markdown]
 # ## 4. The shelf below zero, and what stands on it
 #
-# Between its two falls below zero S stands nearly still: the heat capacity has a dip. There the distribution is all but
-# uniform over a cluster of tokens that the model holds equally impossible, and exp(S) counts them. For the model that
-# ships, the truth is known: how many tokens never occurred in its training text.
+# Between its two falls below zero S rests: the heat capacity has a dip. There the distribution is all but uniform over
+# a cluster of tokens that the model holds equally impossible, and exp(S) counts them. For the model that ships, the
+# truth is known: how many tokens never occurred in its training text.
 
 # %%
-below = [state for state in states if -math.inf < state.beta < 0]
-dips = [
-    here
-    for left, here, right in zip(below, below[1:], below[2:], strict=False)
-    if here.heat_capacity < min(left.heat_capacity, right.heat_capacity)
-]
-if dips:
-    shelf = min(dips, key=lambda state: state.heat_capacity)
-    print(f"the shelf is at beta = {shelf.beta:.3g}; exp(S) there is {math.exp(shelf.entropy):,.0f} tokens")
+shelf = summary.shelf.negative
+if shelf:
+    print(
+        f"below zero S rests at beta = {shelf.beta:.3g}, where C is {shelf.heat_capacity:.3f}: "
+        f"exp(S) = {shelf.tokens:,.0f} tokens"
+    )
 truth = json.loads(files("negtemp.data").joinpath("tiny.counts.json").read_text())["counts"]
 print(f"tokens that the bundled model never saw in training: {sum(count == 0 for count in truth):,} of {len(truth):,}")
 

@@ -56,6 +56,10 @@ def test_every_state_is_what_brute_force_finds_in_the_model_s_logits(engine: Eng
     assert (summary.tokens, summary.masked, summary.max_entropy) == (len(z), 0, math.log(len(z)))
     assert (summary.density.lowest, summary.density.highest) == (z.min(), z.max())
     assert sum(summary.density.counts) == len(z)
+    if summary.shelf.negative:
+        shelf = summary.shelf.negative
+        assert math.log(shelf.tokens) == pytest.approx(boltzmann.entropy(z, shelf.beta))
+        assert shelf.heat_capacity == pytest.approx(boltzmann.heat_capacity(z, shelf.beta))
 
 
 def test_the_rulers_are_the_extremes_in_order_with_their_bytes(engine: Engine) -> None:

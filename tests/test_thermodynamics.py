@@ -145,6 +145,24 @@ def test_half_entropy_is_where_the_entropy_is_half(sign: t.Sign, z: np.ndarray) 
         assert state(z, beta)["entropy"] == pytest.approx(math.log(len(z)) / 2, rel=1e-6)
 
 
+def test_a_cluster_of_tokens_makes_a_shelf_that_counts_them() -> None:
+    """300 tokens around -20, half a thousandth apart at most, under 700 around 0: S rests at ln 300 in between."""
+    rng = np.random.default_rng(1)
+    z = np.concatenate([rng.normal(0, 2, 700), rng.normal(-20, 5e-4, 300)])
+    beta = t.shelf_beta(z, -1)
+    assert beta is not None and beta < 0
+    assert math.exp(state(z, beta)["entropy"]) == pytest.approx(300, rel=1e-3)
+    around = [state(z, beta * factor)["heat_capacity"] for factor in (0.5, 1.0, 2.0)]
+    assert around[1] < min(around[0], around[2])
+    assert t.shelf_beta(-z, 1) == pytest.approx(-beta)
+
+
+@pytest.mark.parametrize("z", [[0.0, 1.0], np.linspace(-3, 3, 500), [2.0, 2.0, 2.0]], ids=["two", "even", "equal"])
+@SIGNS
+def test_without_a_cluster_there_is_no_shelf(sign: t.Sign, z: object) -> None:
+    assert t.shelf_beta(np.asarray(z), sign) is None
+
+
 @pytest.mark.parametrize(("tied", "reached"), [(1, True), (2, False), (3, False)], ids=str)
 def test_ties_can_keep_the_entropy_above_half(tied: int, reached: bool) -> None:
     """Of four tokens two tied leave S at ln 2 = ln(4)/2, which is approached and never met."""

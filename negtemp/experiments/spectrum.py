@@ -19,7 +19,7 @@ from negtemp.model.engine import Engine, Request
 from negtemp.model.sampler import Chain
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.records import Spectrum, Thermo, finite
-from negtemp.records.thermo import BySign, Density, PlacedToken
+from negtemp.records.thermo import BySign, Density, PlacedToken, Shelf
 from negtemp.theory import axis
 from negtemp.theory import thermodynamics as thermo
 from negtemp.theory.boltzmann import log_probabilities
@@ -117,9 +117,17 @@ class _Place:
             float(np.log(len(z))), float(thermo.curves(z, [1.0]).entropy[0]), self._density(),
             half_entropy=BySign(thermo.half_entropy_beta(z, 1), thermo.half_entropy_beta(z, -1)),
             half_share=BySign(thermo.half_share_beta(z, 1), thermo.half_share_beta(z, -1)),
+            shelf=BySign(self._shelf(1), self._shelf(-1)),
             ties=BySign(thermo.ties(z, 1), thermo.ties(z, -1)),
             rulers=BySign(self._rulers(1, rulers, log_p), self._rulers(-1, rulers, log_p)),
         )  # fmt: skip
+
+    def _shelf(self, sign: thermo.Sign) -> Shelf | None:
+        beta = thermo.shelf_beta(self._allowed, sign)
+        if beta is None:
+            return None
+        curves = thermo.curves(self._allowed, [beta])
+        return Shelf(beta, float(np.exp(curves.entropy[0])), float(curves.heat_capacity[0]))
 
     def _density(self) -> Density:
         z = self._allowed

@@ -130,6 +130,25 @@ class Density:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where S rests between two falls, the dip between two peaks of C: `tokens`, exp(S), stand all but equal there.
+
+    The less the heat capacity, the flatter the shelf and the surer the number.
+    """
+
+    beta: float
+    tokens: float
+    heat_capacity: float
+
+    def to_dict(self) -> Json:
+        return {"beta": self.beta, "tokens": self.tokens, "heat_capacity": self.heat_capacity}
+
+    @classmethod
+    def from_dict(cls, line: Json) -> "Shelf":
+        return cls(line["beta"], line["tokens"], line["heat_capacity"])
+
+
 @record
 @dataclass(frozen=True, slots=True)
 class Spectrum:
@@ -141,6 +160,7 @@ class Spectrum:
     entropy       at T = 1
     half_entropy  beta at which S = ln(V)/2; None where ties at that end never let it fall so far
     half_share    beta from which on the ruler holds at least half of the probability; None where another ties with it
+    shelf         where S rests on its way down, nearest to beta = 0; None where it falls in one go
     ties          tokens that share the extreme logit: S falls to the logarithm of their number
     rulers        the tokens favoured most, first the ruler
     """
@@ -157,6 +177,7 @@ class Spectrum:
     density: Density
     half_entropy: BySign[float | None]
     half_share: BySign[float | None]
+    shelf: BySign[Shelf | None]
     ties: BySign[int]
     rulers: BySign[tuple[PlacedToken, ...]]
 
@@ -166,6 +187,7 @@ class Spectrum:
             "following": self.following and self.following.to_dict(), "tokens": self.tokens, "masked": self.masked,
             "max_entropy": self.max_entropy, "entropy": self.entropy, "density": self.density.to_dict(),
             "half_entropy": self.half_entropy.to_dict(_same), "half_share": self.half_share.to_dict(_same),
+            "shelf": self.shelf.to_dict(lambda shelf: shelf and shelf.to_dict()),
             "ties": self.ties.to_dict(_same),
             "rulers": self.rulers.to_dict(lambda tokens: [token.to_dict() for token in tokens]),
         }  # fmt: skip
@@ -177,6 +199,7 @@ class Spectrum:
             line["sequence"], line["position"], line["prompt"], following and PlacedToken.from_dict(following),
             line["tokens"], line["masked"], line["max_entropy"], line["entropy"], Density.from_dict(line["density"]),
             BySign.from_dict(line["half_entropy"], _same), BySign.from_dict(line["half_share"], _same),
+            BySign.from_dict(line["shelf"], lambda shelf: shelf and Shelf.from_dict(shelf)),
             BySign.from_dict(line["ties"], _same),
             BySign.from_dict(line["rulers"], lambda tokens: tuple(map(PlacedToken.from_dict, tokens))),
         )  # fmt: skip

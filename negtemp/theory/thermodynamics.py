@@ -12,6 +12,10 @@ however small beta is: within one distribution rule changes hands once, at beta 
 rules. What moves gradually is how firmly it rules: `half_share_beta` says from where on the ruler holds half of the
 probability. From one position of a text to the next the rulers change as the logits do.
 
+S need not fall evenly. Where a cluster of tokens lies apart at one end of the logits, S first falls to the logarithm of
+their number, rests, and falls again when the cluster itself is resolved: C has two peaks and a dip between them, the
+shelf. exp(S) there counts the cluster. Below zero that is the tokens which the model holds equally impossible.
+
 All of it is exact float64 sums over the whole vocabulary; nothing is sampled or interpolated. It leaves out the view
 and the choice of betas (`axis`); `boltzmann` is the same for one beta, and for many distributions.
 
@@ -25,6 +29,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from negtemp.theory import axis
 
 Array = NDArray[np.float64]
 Sign = Literal[1, -1]
@@ -91,6 +97,31 @@ def _block(z: Array, beta: Array) -> Array:
             1.0 / total,
         ]
     )
+
+
+def shelf_beta(logits: ArrayLike, sign: Sign) -> float | None:
+    """The beta of this sign, nearest to 0, where C has a minimum between two maxima; None where C has but one.
+
+    Looked for at every place of the axis's default grid, then narrowed to six digits.
+    """
+    z = allowed(logits)
+    betas = [sign * beta for beta in axis.grid() if 0 < beta < math.inf]
+    capacity = curves(z, betas).heat_capacity
+    inner = (capacity[1:-1] < capacity[:-2]) & (capacity[1:-1] < capacity[2:])
+    if not inner.any():
+        return None
+    dip = int(np.argmax(inner)) + 1
+    return _least_capacity(z, betas[dip - 1], betas[dip + 1])
+
+
+def _least_capacity(z: Array, near: float, far: float) -> float:
+    """Where C is least between two betas around one minimum: golden section."""
+    ratio = (math.sqrt(5) - 1) / 2
+    while abs(far - near) > 1e-6 * abs(far):
+        low, high = far - ratio * (far - near), near + ratio * (far - near)
+        capacity = curves(z, [low, high]).heat_capacity
+        near, far = (near, high) if capacity[0] < capacity[1] else (low, far)
+    return (near + far) / 2
 
 
 def ties(logits: ArrayLike, sign: Sign) -> int:

@@ -7,6 +7,7 @@ the font cannot draw, or would draw in the wrong direction, is written in ASCII 
 
 import importlib.util
 import io
+import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -94,6 +95,7 @@ def _mark(axes: "Axes", axis: BetaAxis, summary: Spectrum, colour: Any, named: b
     """ln V, and where S has fallen to half of it."""
     axes.axhline(summary.max_entropy, color="grey", linewidth=0.8, linestyle=":")
     if named:
+        _mark_shelf(axes, axis, summary)
         axes.annotate("ln V", (-axis.end, summary.max_entropy), (3, -9), textcoords="offset points", fontsize=8)
     for beta in (summary.half_entropy.positive, summary.half_entropy.negative):
         if beta is None or not axis.holds(beta):
@@ -103,6 +105,17 @@ def _mark(axes: "Axes", axis: BetaAxis, summary: Spectrum, colour: Any, named: b
         axes.plot(*place, "o", color=colour, markersize=4)
         if named:
             axes.annotate(f"S = ln(V)/2\nβ = {beta:.4g}", place, (6, -4), textcoords="offset points", fontsize=8)
+
+
+def _mark_shelf(axes: "Axes", axis: BetaAxis, summary: Spectrum) -> None:
+    """Where S rests on its way down, with the number of tokens that stand equal there."""
+    for shelf in (summary.shelf.positive, summary.shelf.negative):
+        if shelf is not None and axis.holds(shelf.beta):
+            place = axis.place(shelf.beta), math.log(shelf.tokens)
+            axes.plot(*place, "v", color="#c8a83c", markersize=5)
+            axes.annotate(
+                f"{shelf.tokens:,.0f} tokens", place, (0, -14), textcoords="offset points", fontsize=8, ha="center"
+            )
 
 
 def _beta_axis(axes: "Axes", axis: BetaAxis, name: str) -> None:

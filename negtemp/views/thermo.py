@@ -155,8 +155,20 @@ def figures(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
     return [
         Text(f"{spectrum.tokens:,} tokens{masked}, ln V = {spectrum.max_entropy:.3f} nats"),
         Text(f"at T=1: S = {spectrum.entropy:.3f} nats, as of {math.exp(spectrum.entropy):,.4g} equal tokens"),
+        *_shelves(spectrum, ascii_only),
         Text(), drawn,
     ]  # fmt: skip
+
+
+def _shelves(spectrum: Spectrum, ascii_only: bool) -> list[Text]:
+    """Where S rests on its way down, and how many tokens stand equal there."""
+    name = _beta(ascii_only)
+    found = [(side, spectrum.shelf.of(sign)) for sign, side in _SIDES]
+    return [
+        Text(f"{side} S rests at {name} = {at.beta:.3g}: exp(S) = {at.tokens:,.4g}, C = {at.heat_capacity:.3f}")
+        for side, at in found
+        if at is not None
+    ]
 
 
 def _table(*names: str) -> Table:
@@ -197,15 +209,15 @@ def _ranking(spectrum: Spectrum, sign: int, ascii_only: bool) -> Table:
 def journey(places: Sequence[Spectrum], console: Console) -> list[Piece]:
     """How the rulers change along a continuation: a row for each position, and how often rule changed hands."""
     ascii_only = console.options.ascii_only
-    drawn = _table("#", "S", "half +", "half -", "rules +", "rules -")
+    drawn = _table("#", "S", "half +", "half -", "shelf", "rules +", "rules -")
     drawn.add_column("drawn", overflow="fold")
     for place in places:
         drawn.add_row(
             str(place.position), f"{place.entropy:.3f}", _short(place.half_entropy.positive),
-            _short(place.half_entropy.negative), _ruler_id(place, 1), _ruler_id(place, -1),
+            _short(place.half_entropy.negative), _shelf(place), _ruler_id(place, 1), _ruler_id(place, -1),
             Text("-", style="dim") if place.following is None else _piece(place.following, ascii_only),
         )  # fmt: skip
-    what = f"along the continuation: S at T=1, {_beta(ascii_only)} where S = ln(V)/2, who rules, what was drawn"
+    what = f"along it; half: {_beta(ascii_only)} of S = ln(V)/2, shelf: tokens below zero"
     return [Text(), Text(what), drawn, *(_changes(places, sign, side) for sign, side in _SIDES)]
 
 
@@ -213,6 +225,10 @@ def _changes(places: Sequence[Spectrum], sign: int, side: str) -> Text:
     ids = [_ruler_id(place, sign) for place in places]
     changes = sum(before != after for before, after in pairwise(ids))
     return Text(f"{side}: ruler changed {changes} times in {len(ids) - 1} steps, {len(set(ids))} different")
+
+
+def _shelf(place: Spectrum) -> str:
+    return "-" if place.shelf.negative is None else f"{place.shelf.negative.tokens:,.0f}"
 
 
 def _ruler_id(place: Spectrum, sign: int) -> str:
