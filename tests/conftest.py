@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from models import spm_vocabulary, write_llama
 
@@ -10,6 +11,10 @@ from negtemp.model import library, source
 from negtemp.model.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
+
+# a busy machine is no failure
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # what T < 0 shows as a matter of course; each breaks some naive display
 HOSTILE = (
