@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from models import spm_vocabulary, write_llama
 
+from negtemp.errors import DecodeError
 from negtemp.model.context import Context, Logits
 from negtemp.model.engine import Engine, Request, Shape
 from negtemp.model.filters import Filters
@@ -202,3 +203,15 @@ def test_steps_come_while_the_generation_goes_on(engine: Engine, monkeypatch: py
     assert isinstance(first, Step) and first.position == 0
     assert len(decodes) < 150
     assert [record.position for record in records if isinstance(record, Step)] == list(range(1, 200))
+
+
+def test_logits_that_are_no_numbers_are_a_failure(compiled: Library, tmp_path: Path) -> None:
+    vocabulary = spm_vocabulary(WORDS)
+    broken = np.ones((len(vocabulary), 32), np.float32)
+    broken[300] = np.nan
+    with Model(compiled, write_llama(tmp_path / "nan.gguf", vocabulary, unembedding=broken)) as model:
+        asked = [request(number, [1, 300], t) for number, t in enumerate((0.001, -0.001, 1.0, -1.0, 0.0))]
+        records = list(Engine(model).stream(asked, Shape(2, 256)))
+        assert [type(record) for record in records] == [Failure] * 5
+        with pytest.raises(DecodeError, match="not numbers"):
+            list(Engine(model).generate(asked[:1]))

@@ -453,3 +453,11 @@ def test_python_sweeps_into_a_folder_and_gets_all_of_it_again(path: Path, tmp_pa
         loose = list(model.sweep("aa", "ab", betas=[-1, 1], seeds=(1, 2), n_predict=2))
     assert first == again == negtemp.load_run(tmp_path / "run")[1:]
     assert by_key(loose).keys() == by_key(first).keys() and len(first) == 8
+
+
+def test_a_reader_that_leaves_ends_it_quietly_and_what_is_saved_stays(path: Path, tmp_path: Path) -> None:
+    line = f"{NEGTEMP} sweep -m {path} -o {tmp_path / 'run'} -p aa -n 3 --repeats 20 --json | head -n 2"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.count("\n") == 2
+    assert len(done.stderr.splitlines()) == 1 and "420 units" in done.stderr
+    assert 1 < len(negtemp.load_run(tmp_path / "run")) < 421

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from negtemp.cli import interruption
+from negtemp.cli.session import Sink
 from negtemp.errors import NegtempError
 from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
@@ -40,8 +41,7 @@ class Sitting:
         finished = sweeping.finished(self._folder, self._header)
         found = experiment.forecast(self._engine, self._plan, self._shape, finished)
         if json:
-            print(to_line(self._header))
-            print(to_line(found))
+            print(f"{to_line(self._header)}\n{to_line(found)}")
             return
         out = console.stdout()
         for name, value in [*view.forecast(found), ("folder", source.shown(self._folder))]:
@@ -59,6 +59,8 @@ class Sitting:
                 self._err.print()
                 self._say_how_far(store, "interrupted: ")
                 return interruption.STATUS
+            except BrokenPipeError:
+                raise
             except (NegtempError, OSError):
                 self._say_how_far(store)
                 raise
@@ -78,11 +80,9 @@ class Sitting:
 
     def _units(self, records: Iterator[Record], json: bool) -> Iterator[Record]:
         """Finished units; under --json every record is printed as it passes, after the header."""
-        if json:
-            print(to_line(self._header), flush=True)
-        for record in records:
-            if json:
-                print(to_line(record), flush=True)
+        sink = Sink((sys.stdout,) if json else ())
+        sink.write(self._header)
+        for record in sink.through(records):
             if not isinstance(record, Step):
                 yield record
 

@@ -96,7 +96,7 @@ class Batching:
             )
         if problem is None:
             return None
-        return Failure(request.sequence, request.prompt, request.temperature, request.seed, str(problem))
+        return _failed(request, str(problem))
 
     def _has_room(self, request: Request) -> bool:
         growth = request.growth + sum(generation.request.growth for generation in self._live)
@@ -114,11 +114,15 @@ class Batching:
         rows = self._context.step([g.next_token for g in self._live], self._rows[len(self._live) - 1])
         return list(zip(self._live, rows, strict=True))
 
-    def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion]:
+    def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
         for generation, logits in drawing:
             self._unobserved.draw(generation, logits)
             if generation.stop is not None or self._unobserved.due:
                 yield from self._unobserved.steps()
+            if generation.error is not None:
+                yield _failed(generation.request, generation.error)
+                self._retire(generation)
+                continue
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)
@@ -129,3 +133,7 @@ class Batching:
         self._free.append(generation.slot)
         self._context.drop(generation.slot)
         self._prompts.release(generation.request.prompt_token_ids)
+
+
+def _failed(request: Request, reason: str) -> Failure:
+    return Failure(request.sequence, request.prompt, request.temperature, request.seed, reason)

@@ -34,6 +34,7 @@ class Generation:
     def __init__(self, model: Model, request: Request, slot: int, buffers: Buffers) -> None:
         self.request, self.slot = request, slot
         self.stop: Stop | None = None
+        self.error: str | None = None
         self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
         self._observer = buffers.observer
         self._chain = Chain(

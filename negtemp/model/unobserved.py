@@ -9,6 +9,7 @@ the cache with one row, and is observed at once. It leaves out the statistics th
 import time
 from collections.abc import Iterator
 
+from negtemp.errors import DecodeError
 from negtemp.model.context import Logits
 from negtemp.model.generation import Generation
 from negtemp.model.sampler import Draw
@@ -41,7 +42,11 @@ class Unobserved:
         return len(self._waiting) >= self._most or time.perf_counter() >= self._due
 
     def steps(self) -> Iterator[Step]:
-        """Observe all that waits. Raises DecodeError where logits are no numbers."""
+        """Observe all that waits; a generation whose logits are no numbers has an `error` from then on, and no step."""
         waiting, self._waiting = self._waiting, []
         for generation, position, draw, logits in waiting:
-            yield generation.observe(position, draw, logits)
+            if generation.error is None:
+                try:
+                    yield generation.observe(position, draw, logits)
+                except DecodeError as error:
+                    generation.error = str(error)
