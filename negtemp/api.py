@@ -1,4 +1,4 @@
-"""The Python face: load a model, generate, compare, sweep. The same records as the command line, no printing.
+"""The Python face: load a model, generate, compare, sweep, audit. The same records as the command line, no printing.
 
 It leaves out nothing that the experiments offer and adds nothing to them; it only opens and closes.
 """
@@ -12,6 +12,7 @@ from negtemp.errors import UsageError
 from negtemp.experiments import centroid as centroids
 from negtemp.experiments import emission, shapes
 from negtemp.experiments import sweep as sweeping
+from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.prompts import PROMPTS
@@ -26,6 +27,8 @@ from negtemp.model.engine import Engine
 from negtemp.model.loaded import ALL_LAYERS, Model
 from negtemp.model.weights import Weights
 from negtemp.records import (
+    Audit,
+    AuditToken,
     Completion,
     Failure,
     MatrixGeometry,
@@ -142,6 +145,15 @@ class LoadedModel:
                 argmins = centroids.random_argmins(weights, model.vocabulary.size, seed)
                 sets = [("given", token_ids), (centroids.RANDOM_STATES, argmins)]
             yield from centroids.centroid(weights, model.vocabulary, sets, top, seed, self.engine.threads)
+
+    def audit(self, **settings: Any) -> Iterator[AuditToken | Audit]:
+        """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
+
+        `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed. Raises ModelError, DecodeError.
+        """
+        model = self.engine.model
+        with Weights(model.library, model.path) as weights:
+            yield from audit(self.engine, weights, AuditSettings(**settings))
 
     def close(self) -> None:
         """Free the model's memory."""

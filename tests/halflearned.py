@@ -13,8 +13,8 @@ from models import write_llama
 from vocabularies import BYTE, CONTROL, UNKNOWN, spm_vocabulary
 
 WIDTH = 96
-LEARNED = [bytes([a, b]) for a in b"abcdefghijklmnop" for b in b"abcdefghijklmnop"]
-LETTERS = [bytes([a]) for a in b"abcdefghijklmnop"]
+LEARNED = [bytes([a, b]) for a in b"abcdefghij" for b in b"abcdefghij"]
+LETTERS = [bytes([a]) for a in b"abcdefghij"]
 REACHABLE = [b"zq", b"zqx", "жж".encode()]
 NEVER_LEARNED = [*REACHABLE, b" =cmd()", b"a|b`c", b"</td>"]
 # letters that merge up to the first three, so that a text reaches these

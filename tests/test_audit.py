@@ -9,6 +9,7 @@ from halflearned import REACHABLE, write_half_learned
 from models import write_llama
 from vocabularies import spm_vocabulary
 
+import negtemp
 from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.fragments import superstrings
@@ -168,3 +169,10 @@ def test_superstrings_are_those_of_a_search_by_hand(bundled: Model) -> None:
         assert set(holders) == by_hand
     few = superstrings(vocabulary, chosen, most=2)
     assert max(map(len, few.values())) == 2
+
+
+def test_python_gives_the_same_records(half_learned: tuple[Path, set[int]]) -> None:
+    with negtemp.load(half_learned[0]) as model:
+        *tokens, whole = model.audit(verify=False)
+    assert isinstance(whole, Audit) and not whole.can_verify
+    assert {t.token_id for t in tokens if isinstance(t, AuditToken) and t.candidate} == half_learned[1]

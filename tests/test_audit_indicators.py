@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from models import write_llama
+from vocabularies import padded, spm_vocabulary
 
 from negtemp.experiments import contexts
-from negtemp.experiments.indicators import from_weights, measure, references
+from negtemp.experiments.indicators import Survey, measure, references, survey
 from negtemp.model import source
 from negtemp.model.engine import Engine
+from negtemp.model.library import Library
+from negtemp.model.loaded import Model
 from negtemp.model.roundtrip import FieldCategory, field_categories
 from negtemp.model.weights import Weights
 from negtemp.theory.statistics import auc
@@ -77,10 +82,7 @@ def test_contexts_are_the_same_for_the_same_seed_and_differ_for_another(engine: 
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
-def test_contexts_fit_a_model_of_few_positions(hostile: object, tmp_path: Path) -> None:
-    from negtemp.model.loaded import Model
-
-    assert isinstance(hostile, Model)
+def test_contexts_fit_a_model_of_few_positions(hostile: Model) -> None:
     blocks = list(contexts.stream(Engine(hostile), sequences=2, length=10_000))
     assert len(blocks) == hostile.trained_context
 
@@ -98,12 +100,37 @@ def test_references_are_found_without_a_list(engine: Engine) -> None:
         assert references(weights, none_known, low).rows == tuple(range(100, 105))
 
 
-def test_a_model_that_shares_its_matrices_has_every_indicator_too(engine: Engine) -> None:
-    """Where output.weight is missing the embedding is read in its place."""
-    with Weights(engine.model.library, source.bundled()) as weights:
-        reference = references(
-            weights, field_categories(engine.model.vocabulary), np.zeros(engine.model.vocabulary.size)
-        )
-        weights.__dict__["unembedding"] = weights.embedding
-        tied = from_weights(weights, reference, engine.model.vocabulary.size)
-    assert tied["input_centroid"] == pytest.approx(tied["output_centroid"])
+PIECES = [b"a", b"b", b"ab", b"ba"]
+
+
+def surveyed(compiled: Library, path: Path) -> Survey:
+    with Model(compiled, path) as model, Weights(compiled, path) as weights:
+        return survey(Engine(model), weights, field_categories(model.vocabulary))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [{"tied": True}, {"softcap": 5.0}, {"bias": np.zeros(263, np.float32)}, {}],
+    ids=["tied", "softcap", "bias", "untied"],
+)
+def test_models_of_every_head_have_every_indicator(compiled: Library, tmp_path: Path, shape: dict[str, Any]) -> None:
+    found = surveyed(compiled, write_llama(tmp_path / "model.gguf", spm_vocabulary(PIECES), **shape)).indicators
+    assert found.keys() == NAMES - {"score"}
+    assert all(np.isfinite(values).all() for values in found.values())
+    same = found["input_centroid"] == pytest.approx(found["output_centroid"])
+    assert same == ("tied" in shape or "softcap" in shape)
+
+
+def test_a_bias_of_the_head_is_in_the_logits(compiled: Library, tmp_path: Path) -> None:
+    """A token that the bias alone keeps down is the most suspect, whatever its row."""
+    bias = np.zeros(263, np.float32)
+    bias[261] = -1000.0
+    path = write_llama(tmp_path / "bias.gguf", spm_vocabulary(PIECES), bias=bias)
+    found = surveyed(compiled, path).indicators
+    assert found["mean_logit"].argmax() == found["thermal_minus_1"].argmax() == 261
+
+
+def test_padding_at_the_end_of_a_vocabulary_is_known_to_be_unused(compiled: Library, tmp_path: Path) -> None:
+    vocabulary = padded(spm_vocabulary(PIECES), 5)
+    reference = surveyed(compiled, write_llama(tmp_path / "padded.gguf", vocabulary)).reference
+    assert reference.known and set(range(263, 268)) <= set(reference.rows)
