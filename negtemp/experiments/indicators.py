@@ -77,10 +77,10 @@ def survey(
     thermal = sums.indicators()
     reference = references(weights, categories, thermal["mean_logit"])
     found = from_weights(weights, reference, len(categories), engine.threads) | thermal
-    used = ranking.in_use(found)
-    unused = np.zeros(len(used), bool)
+    unused = np.zeros(len(categories), bool)
     if reference.known:
         unused[[row for row in reference.rows if row < len(unused)]] = True
+    used = ranking.in_use(found, ranking.COMBINED, unused)
     score = ranking.scores(found, ranking.COMBINED, used, unused)
     return Survey(found, reference, score, ranking.structure(found["mean_logit"], used, unused))
 

@@ -6,9 +6,9 @@ be unused,
     score_i = weighted mean over indicators of (x_i - k) / (u - k)
 
 so 0 is a token like those in use, 1 one like the unused, whatever the units, and 0.5 a threshold that needs no share of
-the vocabulary to be guessed. "In use" is the half of the vocabulary to which the model itself gives more probability.
-Where no unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and
-the score is a rank and no distance. It leaves out verification.
+the vocabulary to be guessed. Which tokens are in use is found by the same measure (`in_use`), as in k-means. Where no
+unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and the
+score is a rank and no distance. It leaves out verification.
 
 The default weighs the mean logit, which sees what training pushed down everywhere, 1 to 2 against the mean probability
 at beta = +1, which a single context that wants the token can lift. Over the models of benchmarks/audit the first alone
@@ -32,12 +32,24 @@ Mask = NDArray[np.bool_]
 COMBINED: Mapping[str, float] = {"mean_logit": 1.0, "thermal_plus_1": 2.0}
 THRESHOLD = 0.5
 
+_MOST_ROUNDS = 50
 
-def in_use(indicators: Mapping[str, Array]) -> Mask:
-    """The half of the vocabulary with the greater mean probability at beta = +1, `[vocab]`."""
-    rarity = indicators["thermal_plus_1"]
-    finite = rarity[np.isfinite(rarity)]
-    return np.asarray(rarity <= np.median(finite)) if len(finite) else np.zeros(len(rarity), bool)
+
+def in_use(indicators: Mapping[str, Array], weights: Mapping[str, float], unused: Mask) -> Mask:
+    """Tokens nearer to each other than to the unused ones, `[vocab]`: at first the quarter with the greatest mean
+    probability at beta = +1, then all that score below the threshold, until that no longer changes.
+
+    Without an unused token there is no such thing, and the half of greater probability is taken.
+    """
+    rarity = np.nan_to_num(indicators["thermal_plus_1"], nan=np.inf)
+    known = bool(unused.any())
+    used = np.asarray(rarity <= np.quantile(rarity, 0.25 if known else 0.5, method="lower"))
+    for _ in range(_MOST_ROUNDS if known else 0):
+        nearer = scores(indicators, weights, used, unused) < THRESHOLD
+        if (nearer == used).all() or not nearer.any():
+            break
+        used = nearer
+    return used
 
 
 def structure(indicator: Array, used: Mask, unused: Mask) -> float:
