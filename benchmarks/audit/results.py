@@ -86,7 +86,8 @@ def along_axis(file: Scored) -> Along:
 
 def scaled(file: Scored) -> dict[str, Array]:
     """Each indicator of the tokens that take part on the audit's scale, `[n]`, and the audit's own score as it is."""
-    used, unused = ranking.in_use(file.scores), np.isin(file.categories, UNUSED)
+    unused = np.isin(file.categories, UNUSED)
+    used = ranking.in_use(file.scores, ranking.COMBINED, unused)
     part = ~np.isin(file.categories, LEFT_OUT)
     found = {name: ranking.scores(file.scores, {name: 1.0}, used, unused)[part] for name in file.scores}
     return found | {SCORE: file.scores[SCORE][part]}
