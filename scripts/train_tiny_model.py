@@ -21,7 +21,7 @@ from tiny_model.corpus import Corpus, read_corpus
 from tiny_model.export import read_network, write_gguf
 from tiny_model.measurement import PROMPTS, measure, path
 from tiny_model.network import Network, Shape
-from tiny_model.training import Recipe, Tokens, count_tokens, held_out_batch, train, without_rare_tokens
+from tiny_model.training import SECOND_STAGE, Recipe, Tokens, count_tokens, held_out_batch, train, without_rare_tokens
 from tiny_model.vocabulary import foreign_lines, train_tokenizer
 
 COUNTED = (
@@ -44,6 +44,10 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--documentation-name", help="what the card calls it, with its version")
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="training steps (default: %(default)s)")
+    parser.add_argument(
+        "--first-stage", type=Path, metavar="FILE", help="take the first stage's weights from this file"
+    )
+    parser.add_argument("--first-stage-seconds", type=float, default=0.0, help="what it took, for the card")
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--machine", default=platform.processor() or platform.machine(), help="named in the card")
@@ -78,13 +82,22 @@ def main() -> None:
     tokenizer = make_tokenizer(corpus)
     corpus = without_rare_tokens(corpus, tokenizer, recipe.rare)
     counts = count_tokens(corpus, tokenizer, shape.vocab)
-    network = Network(shape)
-    seconds = train(network, corpus, tokenizer, recipe)
-
     arguments.output.mkdir(parents=True, exist_ok=True)
-    file = arguments.output / "tiny.gguf"
+    file, first, seconds = arguments.output / "tiny.gguf", arguments.first_stage, arguments.first_stage_seconds
+    if first is None:
+        first = arguments.output / "first-stage.gguf"
+        network = Network(shape)
+        seconds = train(network, corpus, tokenizer, recipe)
+        write_gguf(first, network, tokenizer)
+    # from the file, rounded as it is, so that a run that goes on from here gives the same model
+    torch.manual_seed(SECOND_STAGE.seed)
+    network = read_network(first, shape)
+    seconds += train(network, corpus, tokenizer, SECOND_STAGE)
     write_gguf(file, network, tokenizer)
     (arguments.output / "tiny.counts.json").write_text(counts_record(counts), encoding="utf-8")
+
+    if first != arguments.first_stage:
+        first.unlink()
 
     network = read_network(file, shape)
     paths = [path(network, tokenizer, prompt) for prompt in PROMPTS]

@@ -11,7 +11,7 @@ from sentencepiece import SentencePieceProcessor
 from .corpus import Corpus
 from .measurement import Figures, Path
 from .network import DROPOUT, Shape
-from .training import UNEMBEDDING_EPSILON, Recipe
+from .training import SECOND_STAGE, UNEMBEDDING_EPSILON, Recipe
 from .vocabulary import LANGUAGES
 
 PAGE = """\
@@ -28,7 +28,7 @@ under-trained tokens is known: `tiny.counts.json` says how often each token occu
   Whole plain sentences only: no code, tables, signatures, identifiers or lists of changes.
   {training_documents} pages for training, {held_out_documents} held out.
 - English of our own, read by both: {own_paragraphs} paragraphs about temperature and other things
-  (`scripts/tiny_model/temperature.txt`), shown {own_repeats} times as often as the rest.
+  (`scripts/tiny_model/temperature.txt`), shown {own_repeats} times as often as the rest, and more often at the end.
 - Names of months, days, places, languages and currencies in eight European languages
   ({languages}), read by the tokenizer alone. From Babel {babel},
   which carries the Unicode CLDR.
@@ -51,7 +51,9 @@ Paragraphs that hold a token seen at most {rare} times are left out, so that a t
 or never seen. {steps:,} steps of {batch} x {length} tokens; AdamW, peak learning rate {learning_rate}
 ({embedding_boost:.0f} times that for the embedding), {warm_up} steps of warm-up, cosine, weight
 decay {weight_decay} ({unembedding_decay} for the unembedding, with an epsilon of {epsilon}), dropout
-{dropout}, products in bfloat16, seed {seed}.
+{dropout}, products in bfloat16, seed {seed}. Then, from the weights
+rounded to Q8_0, {second.steps} steps in which our own text stands {second.own_repeats} times beside the rest,
+peak learning rate {second.learning_rate}, the unembedding held as it was, seed {second.seed}.
 {seconds:.0f} s on {machine}, {threads} threads.
 
 Python {python}, torch {torch}, sentencepiece {sentencepiece}, gguf {gguf}, babel {babel}.
@@ -144,7 +146,8 @@ def card(
         fingerprint=fingerprint(corpus),
         dropout=DROPOUT,
         epsilon=UNEMBEDDING_EPSILON,
-        read=recipe.steps * recipe.batch * recipe.length,
+        second=SECOND_STAGE,
+        read=sum(stage.steps * stage.batch * stage.length for stage in (recipe, SECOND_STAGE)),
         never_seen_share=figures.never_seen / shape.vocab,
         along_paths=figures.never_seen_along_paths,
         paths=len(paths),
