@@ -1,11 +1,18 @@
 """The table's figures against means and shares worked by hand."""
 
+import io
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
 from negtemp.experiments.summary import summarize
+from negtemp.printable import is_hostile
 from negtemp.records import Completion, Failure, Stop, Summary, from_line, to_line
 from negtemp.theory.statistics import wilson
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
+from negtemp.views import console
+from negtemp.views import sweep as view
 
 
 def completion(
@@ -56,3 +63,16 @@ def test_what_is_missing_has_no_estimate_and_a_summary_reads_back_equal() -> Non
     assert found.figures["mean_logprob"] == (None, None, None)
     read = from_line(to_line(found))
     assert isinstance(read, Summary) and read == found
+
+
+def test_nothing_in_a_file_reaches_the_terminal_raw() -> None:
+    """Names, prompts and reasons of a run that someone else has written."""
+    evil = "\x1b[31m\u202e"
+    broken = replace(completion("a", -1.0), categories={evil: 1.0}, stop=cast(Stop, evil))
+    out = io.StringIO()
+    shown = console.stdout(out)
+    for piece in view.by_beta(summarize([broken]), shown):
+        shown.print(piece)
+    text = out.getvalue() + view.failure(Failure(0, evil, GREEDY, 1, evil))
+    assert "\\x1b" in text or "\\u001b" in text
+    assert not any(is_hostile(character) for character in text.replace("\n", ""))

@@ -71,8 +71,8 @@ def _columns(summaries: Sequence[Summary]) -> list[_Column]:
         column("repeat", figure("longest_repeat", 1)),
         column("non-ASCII %", figure("non_ascii", 0, 100)),
         *centroid,
-        *(column(f"{name} %", share("categories", name)) for name in _names(summaries, "categories")),
-        *(column(f"stop: {name} %", share("stops", name)) for name in _names(summaries, "stops")),
+        *(column(f"{_safe(name)} %", share("categories", name)) for name in _names(summaries, "categories")),
+        *(column(f"stop: {_safe(name)} %", share("stops", name)) for name in _names(summaries, "stops")),
     ]
     errors = [column("errors", lambda s: str(s.errors))] if any(s.errors for s in summaries) else []
     return columns[:3] + errors + columns[3:]
@@ -80,6 +80,11 @@ def _columns(summaries: Sequence[Summary]) -> list[_Column]:
 
 def _names(summaries: Sequence[Summary], table: str) -> list[str]:
     return sorted({name for summary in summaries for name in getattr(summary, table)})
+
+
+def _safe(name: str) -> str:
+    """A name out of a file that anyone may have written."""
+    return printable(name.encode("utf-8", "surrogateescape"), keep=" ")
 
 
 def _signed(value: float) -> str:
@@ -139,6 +144,6 @@ def duration(seconds: float) -> str:
 
 def failure(record: Failure) -> str:
     """One line about a unit that could not be."""
-    prompt = printable(record.prompt.encode("utf-8", "surrogateescape"), keep=" ")
+    prompt = _safe(record.prompt)
     start = prompt if len(prompt) <= 40 else prompt[:39] + "…"
-    return f"prompt “{start}”: {record.reason}"
+    return f"prompt “{start}”: {_safe(record.reason)}"
