@@ -76,10 +76,10 @@ def _escape(character: str, keep: str, baseless: bool) -> str | None:
     return None
 
 
-def ascii_only(shown: str) -> str:
+def to_ascii(shown: str) -> str:
     """A safe view in ASCII: letters beyond it as `\\u00e9`, never as `\\xe9`, which is a byte.
 
-    >>> ascii_only(printable(b"caf\\xc3\\xa9\\xff"))
+    >>> to_ascii(printable(b"caf\\xc3\\xa9\\xff"))
     'caf\\\\u00e9\\\\xff'
     """
     return "".join(c if c.isascii() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in shown)

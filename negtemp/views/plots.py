@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from negtemp.printable import ascii_only, printable
+from negtemp.printable import printable, to_ascii
 from negtemp.records import Spectrum, Thermo
 from negtemp.views.beta_axis import BetaAxis
 
@@ -171,7 +171,7 @@ def _cut(label: str) -> str:
 def text(data: bytes) -> str:
     """The safe view of bytes, in ASCII escapes where the font lacks a letter or letters run from right to left."""
     shown = printable(data, keep=" ")
-    return shown if all(map(_drawable, shown)) else ascii_only(shown)
+    return shown if all(map(_drawable, shown)) else to_ascii(shown)
 
 
 @cache

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import ascii_only as to_ascii
-from negtemp.printable import printable
+from negtemp.printable import printable, to_ascii
 from negtemp.records import Spectrum, Thermo
 from negtemp.records.thermo import PlacedToken
 from negtemp.theory.axis import position
