@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from models import BYTE, CONTROL, NORMAL, UNKNOWN, Token, spm_vocabulary, write_llama
 from test_cli import assert_one_line, call, strict
+from test_engine import logits_after
 from test_repeat import FIRST, parrot
 
 import negtemp
@@ -20,6 +21,7 @@ from negtemp.model.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 from negtemp.records import ClaimVerdict, PublishedToken, Repetition, Trial, from_line, to_line
+from negtemp.theory.boltzmann import log_probabilities
 from negtemp.theory.english import common_share
 from negtemp.theory.statistics import auc
 
@@ -96,13 +98,30 @@ def test_order_is_no_preference_of_a_model_that_ignores_it(compiled: Library, tm
     unembedding = rng.normal(size=embedding.shape).astype(np.float32)
     path = write_llama(tmp_path / "bag.gguf", vocabulary, mixing=0, embedding=embedding, unembedding=unembedding)
     with Model(compiled, path) as model:
-        np.testing.assert_allclose(order.preference(Engine(model), ["to be or not to be", "a"], 1)[0], 0, atol=1e-3)
+        np.testing.assert_allclose(order.preference(Engine(model), ["to be or not to be", "a"], 1), 0, atol=1e-3)
 
 
-def test_order_is_what_a_decode_of_the_text_says(engine: Engine) -> None:
-    found = order.preference(engine, PROMPTS[:6], 1)
-    assert len(found) == 6
-    assert (found > 1).all()
+def test_order_is_what_decodes_of_our_own_say(engine: Engine, bundled: Model) -> None:
+    text = bundled.vocabulary.encode(b"Once upon a time there was")
+    rng = np.random.default_rng(7)
+    versions = [text, *(np.array(text)[rng.permutation(len(text))].tolist() for _ in range(4))]
+    assert len(set(text)) == len(text)
+
+    def logprob(version: list[int], token_id: int) -> float:
+        place = version.index(token_id)
+        z = logits_after(bundled, [*bundled.vocabulary.beginning, *version[:place]])
+        return float(log_probabilities(z)[token_id]) if place else np.nan
+
+    scored = np.array([[logprob(version, token_id) for token_id in text[1:]] for version in versions])
+    expected = scored[0] - np.nanmean(scored[1:], axis=0)
+    found = order.preference(engine, ["Once upon a time there was"], 7)
+    np.testing.assert_allclose(found, expected, atol=0.5)  # flash attention's tiles follow the batch
+    assert found.mean() > 1
+
+
+def test_a_pair_that_many_texts_hold_counts_once(engine: Engine) -> None:
+    text = "Water boils at a lower temperature"
+    assert len(order.preference(engine, [text] * 5, 1)) == len(order.preference(engine, [text], 1))
 
 
 def test_nearness_is_the_auc_against_the_rest() -> None:

@@ -142,7 +142,7 @@ def trials(records: Iterable[Record], header: Header, everything: bool) -> None:
     found = list(records)
     out = console.stdout()
     console.stderr().print(console.title(header), style="dim")
-    out.print(asked.table([r for r in found if isinstance(r, Trial)], everything))
+    out.print(asked.table([r for r in found if isinstance(r, Trial)], everything, out.width))
     for record in found:
         if isinstance(record, Repetition):
             out.print("\n".join(asked.conclusion(record)))
@@ -162,8 +162,8 @@ def verdicts(records: Iterable[Record], header: Header) -> None:
     for piece in console.comparison([_in_order(found)[:2]], header.model["vocabulary"], out):
         out.print(piece)
     claims = [record for record in found if isinstance(record, ClaimVerdict)]
-    for piece in judged.shown(claims, out.width):
-        out.print(piece)
+    for line in judged.shown(claims, out.width):
+        out.print(line)
     named = [record for record in found if isinstance(record, PublishedToken)]
     if named:
         out.print(judged.published(named))

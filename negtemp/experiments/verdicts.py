@@ -34,9 +34,9 @@ _NAN = float("nan")
 
 
 def coherent(order: NDArray[np.float64], above: NDArray[np.float64], uniform: NDArray[np.float64]) -> ClaimVerdict:
-    """From nats of order preference `[texts]`, and shares of common words at T=+0.001 and beta=0, each `[prompts]`."""
+    """From nats of order preference `[pairs]`, and shares of common words at T=+0.001 and beta=0, each `[prompts]`."""
     interval, words = bootstrap(order), bootstrap(above - uniform)
-    verdict, note = _beyond(interval, ORDER_NATS, len(order)), ""
+    verdict, note = _beyond(interval, ORDER_NATS, min(len(order), len(above))), ""
     if verdict == "holds" and words.low <= COMMON_SHARE:
         verdict, note = "cannot tell", "it knows the order of English but writes no more of its words than chance"
     return ClaimVerdict(

@@ -14,34 +14,38 @@ from negtemp.records import Repetition, Trial
 from negtemp.records.trial import SAYS_ABOVE
 from negtemp.views.console import safe
 
+_NARROWEST_TABLE = 90
 _GRADE_STYLES = {"said": "", "often": "", "seldom": "#a39f78", "rarely": "#c8a83c", "never": "#e0a000 bold"}
 
 
-def table(trials: Sequence[Trial], everything: bool) -> Table:
-    """Candidates, least likely first, each with the mean probability of its own controls; all trials on demand."""
-    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in ("id", "p", "controls' p", "sampled"):
+def table(trials: Sequence[Trial], everything: bool, width: int) -> Table:
+    """Candidates, least likely first, each with the mean probability of its own controls; all trials on demand.
+
+    A narrow terminal gets fewer columns: what the model said instead is in the records.
+    """
+    found, narrow = Table(box=box.SIMPLE_HEAD, padding=(0, 1)), width < _NARROWEST_TABLE
+    for name in ("id", "p", "controls' p") + (() if narrow else ("sampled",)):
         found.add_column(name, justify="right", no_wrap=True)
-    for name in ("grade", "shape"):
+    for name in ("grade",) if narrow else ("grade", "shape"):
         found.add_column(name, no_wrap=True)
-    found.add_column("said instead", overflow="fold")
-    found.add_column("piece", overflow="fold")
+    for name in ("piece",) if narrow else ("said instead", "piece"):
+        found.add_column(name, overflow="fold")
     for trial in sorted(trials, key=lambda trial: (trial.role, trial.probability, trial.token_id)):
         if everything or trial.role == "candidate":
-            found.add_row(*_row(trial, trials))
+            found.add_row(*_row(trial, trials, narrow))
     return found
 
 
-def _row(trial: Trial, trials: Sequence[Trial]) -> list[Text]:
+def _row(trial: Trial, trials: Sequence[Trial], narrow: bool) -> list[Text]:
     own = [control.probability for control in trials if control.control_for == trial.token_id]
     controls = probability(sum(own) / len(own)) if own else "control" if trial.role == "control" else "none"
-    instead = trial.said_raw if trial.token_id not in trial.said[:1] else b""
-    return [
-        Text(str(trial.token_id)), Text(probability(trial.probability)), Text(controls),
-        Text("" if trial.sampled is None else f"{trial.sampled:.0%}"),
-        Text(trial.grade, _GRADE_STYLES[trial.grade]), Text(trial.shape), safe(instead, keep=""),
-        safe(trial.raw, keep=""),
-    ]  # fmt: skip
+    first = [Text(str(trial.token_id)), Text(probability(trial.probability)), Text(controls)]
+    grade, piece = Text(trial.grade, _GRADE_STYLES[trial.grade]), safe(trial.raw, keep="")
+    if narrow:
+        return [*first, grade, piece]
+    sampled = Text("" if trial.sampled is None else f"{trial.sampled:.0%}")
+    instead = safe(trial.said_raw if trial.token_id not in trial.said[:1] else b"", keep="")
+    return [*first, sampled, grade, Text(trial.shape), instead, piece]
 
 
 def probability(value: float) -> str:

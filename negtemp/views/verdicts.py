@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rich import box
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,10 +20,10 @@ _NARROWEST_TABLE = 100
 _STYLES = {"holds": "bold green", "fails": "bold red", "cannot tell": "bold"}
 
 
-def shown(verdicts: Sequence[ClaimVerdict], width: int) -> list[Table | Text]:
+def shown(verdicts: Sequence[ClaimVerdict], width: int) -> list[RenderableType]:
     """A table with a row for each claim and a line on each below it; one below the other where that does not fit."""
     if width < _NARROWEST_TABLE:
-        return [Text("\n").join([_heading(one), *map(Text, [_effect(one), *_about(one)])]) for one in verdicts]
+        return [piece for one in verdicts for piece in (_heading(one), *_below(one))]
     return [_table(verdicts), *(Text.assemble((one.claim, "bold"), ": ", "; ".join(_about(one))) for one in verdicts)]
 
 
@@ -42,8 +44,9 @@ def _heading(one: ClaimVerdict) -> Text:
     return Text.assemble((one.claim, "bold"), ": ", (one.verdict, _STYLES[one.verdict]))
 
 
-def _effect(one: ClaimVerdict) -> str:
-    return f"  effect {_interval(one)}, n = {one.n}; against {_listed(one.controls, ', ')}"
+def _below(one: ClaimVerdict) -> list[Padding]:
+    effect = f"effect {_interval(one)}, n = {one.n}; against {_listed(one.controls, ', ')}"
+    return [Padding(Text(line), (0, 0, 0, 2)) for line in (effect, *_about(one))]
 
 
 def _interval(one: ClaimVerdict) -> str:
