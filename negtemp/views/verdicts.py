@@ -23,7 +23,10 @@ _STYLES = {"holds": "bold green", "fails": "bold red", "cannot tell": "bold"}
 def shown(verdicts: Sequence[ClaimVerdict], width: int) -> list[RenderableType]:
     """A table with a row for each claim and a line on each below it; one below the other where that does not fit."""
     if width < _NARROWEST_TABLE:
-        return [piece for one in verdicts for piece in (_heading(one), *_below(one))]
+        pieces: list[RenderableType] = []
+        for one in verdicts:
+            pieces += [_heading(one), *_below(one)]
+        return pieces
     return [_table(verdicts), *(Text.assemble((one.claim, "bold"), ": ", "; ".join(_about(one))) for one in verdicts)]
 
 
