@@ -37,8 +37,8 @@ def choose_parts(peer_python: Path) -> dict[str, Part]:
     """Every part by name, in the order in which they run."""
     return {
         "start-up": parts.start_up, "one-sequence": parts.one_sequence, "batched": parts.batched, "job": parts.job,
-        "peers": partial(parts.peers, python=peer_python), "inside": parts.inside, "length": growth.length,
-        "vocabulary": growth.vocabulary, "units": growth.units,
+        "peers": partial(parts.peers, python=peer_python), "inside": parts.inside, "store": parts.store,
+        "length": growth.length, "vocabulary": growth.vocabulary, "units": growth.units,
     }  # fmt: skip
 
 

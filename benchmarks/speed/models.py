@@ -24,7 +24,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Workload:
-    """How much of a model is affordable: tokens of a lone and of a batched sequence, rounds, widths, naive runs."""
+    """How much of a model is affordable: tokens of a lone and of a batched sequence, rounds, widths, naive runs, and
+    units of a sweep.
+    """
 
     name: str
     path: Path
@@ -34,6 +36,7 @@ class Workload:
     rounds: int
     widths: tuple[int, ...]
     naive_runs: int
+    units: int
 
     def prepare(self) -> None:
         """Write the file where it is missing."""
@@ -43,14 +46,14 @@ class Workload:
 
     def quick(self) -> "Workload":
         """As little as still runs every line."""
-        return Workload(self.name, self.path, self.shape, 8, 4, 1, self.widths[:2], 2)
+        return Workload(self.name, self.path, self.shape, 8, 4, 1, self.widths[:2], 2, 2)
 
 
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("tiny", ROOT / "negtemp/data/tiny.gguf", None, 200, 100, 7, (2, 4, 8, 16, 32), 16),
-        Workload("1b", WORK / "random-1b.gguf", "1b", 64, 24, 5, (2, 4, 8, 16, 32), 16),
-        Workload("7b", WORK / "random-7b.gguf", "7b", 16, 8, 2, (2, 4, 16), 4),
+        Workload("tiny", ROOT / "negtemp/data/tiny.gguf", None, 200, 100, 7, (2, 4, 8, 16, 32), 16, 256),
+        Workload("1b", WORK / "random-1b.gguf", "1b", 64, 24, 5, (2, 4, 8, 16, 32), 16, 32),
+        Workload("7b", WORK / "random-7b.gguf", "7b", 16, 8, 2, (2, 4, 16), 4, 16),
     )
 }

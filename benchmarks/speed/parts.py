@@ -4,15 +4,17 @@ A part measures what is missing in the session's rows and returns nothing: `tabl
 (`growth`), and the choice and order of parts (`generation`).
 """
 
+import contextlib
 import json
 import statistics
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from negtemp.experiments.settings import PROMPT
 from speed import programs, upstream
-from speed.models import ROOT, Job, Workload
+from speed.models import ROOT, WORK, Job, Workload
 from speed.rows import Row
 from speed.session import Session
 
@@ -21,7 +23,7 @@ TOGETHER = 16
 PAIR = 2
 
 _PROMPT_TOKENS = 8  # where negtemp has failed and cannot tell
-_MOST_PEER_ROUNDS = 3
+_TRIES = 3
 _HELP_RUNS, _BUILD_RUNS = 9, 3
 _STARTS_WITHIN = 60.0  # a build that has something to do is no measurement
 
@@ -69,7 +71,7 @@ def job(session: Session, workload: Workload) -> None:
 def peers(session: Session, workload: Workload, python: Path) -> None:
     """One sequence by other libraries; transformers, in the environment of `python`, on the bundled model alone."""
     tokens = workload.lone_tokens
-    for turn in range(min(_MOST_PEER_ROUNDS, workload.rounds)):
+    for turn in range(max(1, workload.rounds // 2)):
         ours = session.measure("peers", workload, "negtemp", 1, turn, session.negtemp, workload.path, 1, tokens)
         prompt = ours.more.get("prompt_token_ids", [1])
         job = {"model": str(workload.path), "tokens": tokens, "threads": session.threads, "prompt_token_ids": prompt}
@@ -84,6 +86,14 @@ def inside(session: Session, workload: Workload) -> None:
     for sequences, tokens in ((1, workload.lone_tokens), (TOGETHER, workload.batched_tokens)):
         job = workload.path, sequences, tokens
         session.measure("inside", workload, "negtemp", sequences, 0, session.negtemp, *job, timed=True)
+
+
+def store(session: Session, workload: Workload) -> None:
+    """What a sweep's run directory costs: the time of its own functions within a sweep."""
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        job = workload.path, workload.units, workload.batched_tokens
+        path = str(Path(folder) / "run")
+        session.measure("store", workload, "negtemp", workload.units, 0, session.negtemp, *job, folder=path)
 
 
 def start_up(session: Session, workload: Workload) -> None:
@@ -110,6 +120,14 @@ def _bench(job: Job) -> dict[str, Any]:
 
 
 def _batched_bench(job: Job, width: int) -> dict[str, Any]:
+    """Again where the program's last lines were lost (`upstream.batched_bench`)."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(programs.ChildError):
+            return _batched_bench_once(job, width)
+    return _batched_bench_once(job, width)
+
+
+def _batched_bench_once(job: Job, width: int) -> dict[str, Any]:
     done = programs.run(upstream.batched_bench(job, width))
     return _figures(done, upstream.batched_speed(done.output, job, width))
 

@@ -33,11 +33,9 @@ class Session:
         self._say(f"{part} {workload.name}, {program}, {size}: {row.problem or figure} (took {took:.1f} s)")
         return row
 
-    def negtemp(self, model: Path, sequences: int, tokens: int, *, timed: bool = False) -> dict[str, Any]:
-        """A job by negtemp's Python API, in a process of its own. Raises ChildError."""
-        job = {
-            "model": str(model), "sequences": sequences, "tokens": tokens, "threads": self.threads, "timed": timed,
-        }  # fmt: skip
+    def negtemp(self, model: Path, sequences: int, tokens: int, **options: Any) -> dict[str, Any]:
+        """A job by negtemp's Python API, in a process of its own; options are the worker's. Raises ChildError."""
+        job = {"model": str(model), "sequences": sequences, "tokens": tokens, "threads": self.threads, **options}
         done = programs.run([sys.executable, WORKER, json.dumps(job)])
         more = json.loads(done.output)
         speed = more.pop("tokens_per_second")

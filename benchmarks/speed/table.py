@@ -66,6 +66,11 @@ def inside(rows: Rows) -> str:
     return _table("Between two decodes", ["model", "sequences", *_INSIDE], lines)
 
 
+def store(rows: Rows) -> str:
+    lines = [[MODELS[row.model], row.size, f"{row.more['shares']['run directory']:.2%}"] for row in rows.of("store")]
+    return _table("A sweep's run directory", ["model", "units", "share of the time"], lines)
+
+
 def length(rows: Rows) -> str:
     lines = [[row.size, f"{row.tokens_per_second:.4g}", row_peak(row)] for row in rows.of("length")]
     return _table("By length (bundled model, one sequence)", ["tokens", "tokens/s", "MiB"], lines)
@@ -92,7 +97,7 @@ def start_up(rows: Rows) -> str:
 
 
 SECTIONS: tuple[Callable[[Rows], str], ...] = (
-    one_sequence, batched, job, peers, inside, length, vocabulary, units, start_up,
+    one_sequence, batched, job, peers, inside, store, length, vocabulary, units, start_up,
 )  # fmt: skip
 
 _INSIDE = ["draw, ms a token", "in C", "statistics, ms a token", "draw, share", "statistics, share"]

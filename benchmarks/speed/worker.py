@@ -1,10 +1,11 @@
 """negtemp's Python API in a process of its own: one job from a line of JSON, its figures as a line of JSON.
 
-    python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2, "timed": false}'
+    python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2}'
 
 Half of the sequences are at T = +0.001, half at -0.001 (one alone: -0.001), each with every statistic. Speed is counted
 from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the draw and
 the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they cost.
+With `folder` the same sequences are a sweep into that run directory, and what its records cost is timed.
 """
 
 import json
@@ -18,6 +19,7 @@ from negtemp.experiments.generate import Cell, requests
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model.sampler import Chain
 from negtemp.records import Completion
+from negtemp.runs.store import Store
 from negtemp.theory.observation import Observer
 from negtemp.theory.temperature import Temperature
 
@@ -31,9 +33,9 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     def watch(self, owner: Any, function: str, name: str) -> None:
-        """Time every call of `owner.function` under `name` from now on."""
+        """Time every call of `owner.function` under `name`, which others may share, from now on."""
         inner: Callable[..., Any] = getattr(owner, function)
-        self.seconds[name] = 0.0
+        self.seconds.setdefault(name, 0.0)
 
         def timed(*arguments: Any) -> Any:
             started = time.perf_counter()
@@ -49,7 +51,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     stopwatch = Stopwatch()
     sequences, tokens = job["sequences"], job["tokens"]
     with negtemp.load(job["model"], threads=job["threads"]) as loaded:
-        if job["timed"]:
+        if job.get("timed"):
             stopwatch.watch(loaded.engine.model.library.api, "llama_sampler_apply", "apply")
             stopwatch.watch(Chain, "draw", "draw")
             stopwatch.watch(Observer, "observe", "statistics")
@@ -70,5 +72,25 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def run_sweep(job: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a sweep, and the share that its run directory took of them; fsync runs behind, in a thread."""
+    stopwatch = Stopwatch()
+    for function in ("__init__", "save", "close"):
+        stopwatch.watch(Store, function, "run directory")
+    with negtemp.load(job["model"], threads=job["threads"]) as loaded:
+        started = time.perf_counter()
+        units = loaded.sweep(
+            temperatures=(-0.001, 0.001), seeds=range(1, 1 + job["sequences"] // 2), output=job["folder"],
+            n_predict=job["tokens"], ignore_eos=True, ctx_size=job["tokens"] + _PROMPT_ROOM,
+        )  # fmt: skip
+        count = sum(1 for _ in units)
+        seconds = time.perf_counter() - started
+    return {
+        "tokens_per_second": count * job["tokens"] / seconds, "seconds": seconds,
+        "shares": {name: spent / seconds for name, spent in stopwatch.seconds.items()},
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
-    print(json.dumps(run(json.loads(sys.argv[1]))))
+    job = json.loads(sys.argv[1])
+    print(json.dumps(run_sweep(job) if "folder" in job else run(job)))
