@@ -26,7 +26,9 @@ LEFT_OUT = ("control", *UNUSED)
 
 @dataclass(frozen=True)
 class Measured:
-    """One file's figures by indicator, `figures[indicator][figure]`, and how many tokens each band holds."""
+    """One file's figures by indicator, `figures[indicator][figure]`, how many tokens each band holds, and how good the
+    list above the audit's own threshold is.
+    """
 
     configuration: str
     seed: int
@@ -35,6 +37,7 @@ class Measured:
     tokens: int
     bands: tuple[int, int, int, int]
     figures: dict[str, dict[str, float]]
+    threshold: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,19 @@ def measured(file: Scored) -> Measured:
     return Measured(
         file.member.configuration, file.member.seed, file.member.tied, file.quantisation, len(counts),
         (int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3])),
-        {name: figures(values, counts) for name, values in scores.items()},
+        {name: figures(values, counts) for name, values in scores.items()}, above_threshold(scores[SCORE], counts),
     )  # fmt: skip
+
+
+def above_threshold(score: Array, counts: Counts) -> dict[str, float]:
+    """How good the list is that the audit makes with no share of the vocabulary given, `[n]` scores and counts."""
+    listed = score >= ranking.THRESHOLD
+    return {
+        "listed": float(listed.mean()),
+        "precision_never": float((counts[listed] == 0).mean()) if listed.any() else float("nan"),
+        "precision_rare": float((counts[listed] <= RARE).mean()) if listed.any() else float("nan"),
+        "recall_never": float(listed[counts == 0].mean()),
+    }
 
 
 def along_axis(file: Scored) -> Along:

@@ -62,6 +62,10 @@ tokens of these models on average; recall at 95 % precision is what an adaptive 
 
 {lists}
 
+The audit's own list, every token whose score is at least {threshold}, mean over files, worst in brackets:
+
+{threshold_table}
+
 ## Quantisation
 
 Mean AUC, never seen / seen 1 to 5. Every matrix has the type named, embedding and unembedding too.
@@ -105,6 +109,8 @@ def page(files: Sequence[Measured], found: Search, along: Sequence[Along]) -> st
         axis=axis_table(along),
         most_recall=np.mean([math.ceil(0.02 * file.tokens) / file.bands[0] for file in files]),
         lists=lists(files),
+        threshold=ranking.THRESHOLD,
+        threshold_table=threshold_table(files),
         by_type=by_type(files),
         target=TARGET,
         default=" and ".join(f"{name} with weight {weight:g}" for name, weight in ranking.COMBINED.items()),
@@ -200,6 +206,20 @@ def lists(files: Sequence[Measured]) -> str:
         for head, part in heads(files)
     ]
     return table(["indicator", "head", *labels], rows)
+
+
+def threshold_table(files: Sequence[Measured]) -> str:
+    """What lies above the audit's threshold, by head."""
+    shown = ("precision_never", "precision_rare", "recall_never")
+
+    def cells(part: Sequence[Measured]) -> Iterable[str]:
+        yield f"{np.mean([file.threshold['listed'] for file in part]):.0%}"
+        for figure in shown:
+            found = [file.threshold[figure] for file in part]
+            yield f"{np.mean(found):.3f} ({min(found):.3f})"
+
+    labels = ["head", "tokens listed", "never seen among them", "seen at most 5 times", "recall of never seen"]
+    return table(labels, [[head, *cells(part)] for head, part in heads(files)])
 
 
 def by_type(files: Sequence[Measured]) -> str:
