@@ -68,7 +68,8 @@ The audit's own list, every token whose score is at least {threshold}, mean over
 
 ## Quantisation
 
-Mean AUC, never seen / seen 1 to 5. Every matrix has the type named, embedding and unembedding too.
+Mean AUC, never seen / seen 1 to 5. Every matrix has the type named, embedding and unembedding too. K-quants exist only
+for the models 256 wide, so their columns are means over other models than the rest.
 
 {by_type}
 
