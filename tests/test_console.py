@@ -9,6 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from models import spm_vocabulary, write_llama
 
 from negtemp.printable import DOTTED_CIRCLE, SPACE_MARK, is_hostile
 from negtemp.theory.temperature import Temperature
@@ -85,6 +86,15 @@ def test_markup_and_emoji_names_stay_what_they_are(hostile_path: Path, command: 
 @pytest.mark.parametrize("prompt", ["\x1b[31mred [bold]", "\u202eoverride\x07"])
 def test_a_hostile_prompt_is_escaped_too(hostile_path: Path, prompt: str) -> None:
     assert raw(piped(arguments(["compare", "--betas", "0,0"], hostile_path, prompt))) == set()
+
+
+def test_a_byte_and_a_letter_stay_apart_where_the_output_is_ascii(tmp_path: Path) -> None:
+    """Python's backslashreplace would write the letter as the byte is written."""
+    model = write_llama(tmp_path / "m.gguf", spm_vocabulary(["é".encode()]))
+    for prompt, shown in (("é", "\\u00e9"), ("\\", "\\\\")):
+        command = [NEGTEMP, "run", "-m", str(model), "-p", prompt, "-n", "1"]
+        done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=True)
+        assert done.stdout.decode("ascii").startswith(shown)
 
 
 def test_a_hostile_model_path_is_escaped_in_the_error(tmp_path: Path) -> None:

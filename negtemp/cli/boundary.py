@@ -5,6 +5,7 @@
 It also makes standard output take any text (a pipe may be ASCII) and ends quietly where a reader has gone.
 """
 
+import codecs
 import errno
 import os
 import sys
@@ -12,17 +13,25 @@ import sys
 import typer
 
 from negtemp.errors import NegtempError
-from negtemp.printable import printable
+from negtemp.printable import printable, to_ascii
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """The `negtemp` command."""
+    codecs.register_error("negtemp", _escape)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="negtemp")
     sys.exit(run(sys.argv[1:]))
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """What a stream cannot hold, as `\\u00e9`; Python's own backslashreplace says `\\xe9`, which here is a byte."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return to_ascii(error.object[error.start : error.end]), error.end
 
 
 def run(arguments: list[str]) -> int:

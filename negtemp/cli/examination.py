@@ -61,7 +61,7 @@ def show(report: Report) -> None:
     rows = [
         ("negtemp", f"{report.negtemp} on Python {report.python}, {report.platform}"),
         ("llama-cpp-python", report.llama_cpp_python or "missing"),
-        ("patches", ", ".join(report.patches) or "none: a stock build"),
+        *zip(["patches"] + [""] * len(report.patches), report.patches or ["none: a stock build"], strict=False),
         ("backends", ", ".join(report.backends) or "none"),
         ("devices", "; ".join(f"{d['name']}: {d['description']}" for d in report.devices) or "none"),
         ("compiler", str(report.build.get("compiler", "unknown"))),
