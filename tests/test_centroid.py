@@ -214,5 +214,15 @@ def test_python_gives_what_the_experiment_gives(compiled: Library, bundled: Mode
         ("embedding", "all"), ("embedding", "ordinary"), ("unembedding", "all"), ("unembedding", "ordinary"),
     ]  # fmt: skip
     listed = [r.token_id for r in records if isinstance(r, TokenGeometry) and r.matrix == "embedding"]
-    assert {300, 301} <= set(listed) and len(listed) <= 10
+    # two at each end of all and of the ordinary, the given ones, and the control's
+    assert {300, 301} <= set(listed) and len(listed) <= 8 + 2 + 64
     assert not any(isinstance(record, Placement) for record in api.centroid(top=1))
+
+
+def test_a_tokenizer_that_does_not_fit_costs_only_the_finer_categories(compiled: Library, tmp_path: Path) -> None:
+    """No text gives any of these pieces back, since nothing builds them up; the geometry does not mind."""
+    path = write_llama(tmp_path / "odd.gguf", spm_vocabulary([b"qwertz", b"asdfg"]))
+    with Model(compiled, path, vocabulary_only=True) as model:
+        found = centroid.categories(model.vocabulary)
+    assert found[:4] == ["unknown", "control", "control", "byte"]
+    assert found[-2:] == ["normal", "normal"]

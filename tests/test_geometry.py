@@ -119,3 +119,16 @@ def test_a_matrix_without_a_finite_row_has_no_figures() -> None:
     found = of(np.full((3, 2), np.nan, np.float32))
     assert np.isnan(found.percentiles).all()
     assert np.isnan(geometry.shell(found.distances).mean)
+
+
+@pytest.mark.parametrize("remembered", [0, 5 * 4 * WIDTH, 10**9])
+def test_it_does_not_matter_how_many_rows_are_remembered(
+    compiled: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: int
+) -> None:
+    path = write_llama(tmp_path / "m.gguf", VOCABULARY, width=WIDTH, layers=1)
+    with Weights(compiled, path) as weights:
+        expected = independent(np.concatenate([b.copy() for _, b in weights.embedding.blocks()]).astype(np.float64))
+        monkeypatch.setattr("negtemp.model.geometry._REMEMBERED_BYTES", remembered)
+        found = measure(weights.embedding, 2)
+    np.testing.assert_allclose(found.distances, expected[0], rtol=1e-5)
+    np.testing.assert_allclose(found.cosines, expected[2], atol=1e-5)

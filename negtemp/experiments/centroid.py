@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from negtemp.errors import ModelError
 from negtemp.model.geometry import measure
 from negtemp.model.roundtrip import field_categories
 from negtemp.model.vocabulary import Vocabulary
@@ -76,11 +77,12 @@ def centroid(
 
 
 def categories(vocabulary: Vocabulary) -> list[str]:
-    """The category of every token: by round trip where the file holds a tokenizer, else what the file says."""
+    """The category of every token: by round trip where the file's tokenizer is fit for it, else what the file says."""
     given = [vocabulary.category(token_id) for token_id in range(vocabulary.size)]
-    if not vocabulary.has_tokenizer:
+    try:
+        found = field_categories(vocabulary)
+    except ModelError:  # geometry needs no tokenizer
         return list(given)
-    found = field_categories(vocabulary)
     return [known if known == "user-defined" else tried for known, tried in zip(given, found, strict=True)]
 
 

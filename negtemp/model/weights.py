@@ -104,6 +104,11 @@ class Tensor:
         """The same tensor less every row from `rows` on, such as padding beyond the vocabulary."""
         return dataclasses.replace(self, rows=min(rows, self.rows))
 
+    def after(self, rows: int) -> "Tensor":
+        """The same tensor less its first `rows` rows."""
+        skipped = min(rows, self.rows)
+        return dataclasses.replace(self, rows=self.rows - skipped, _offset=self._offset + skipped * self._row_bytes)
+
     def take(self, indices: Sequence[int]) -> Rows:
         """The rows of these indices, `[n, dim]`, a copy. Raises ModelError for a row that does not exist."""
         taken = np.empty((len(indices), self.dim), np.float32)
