@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -32,12 +33,13 @@ class ChildError(Exception):
 def run(command: Sequence[object], limit: float = 600.0) -> Finished:
     """Run a command to its end. Raises ChildError where it is missing, fails or takes longer than `limit` seconds."""
     words = [str(word) for word in command]
+    name = Path(words[0]).name
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         try:
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         except OSError as error:
-            raise ChildError(f"{words[0]}: {error.strerror}") from error
+            raise ChildError(f"{name}: {error.strerror}") from error
         timer = threading.Timer(limit, child.terminate)
         timer.start()
         _, status, usage = os.wait4(child.pid, 0)
@@ -46,9 +48,9 @@ def run(command: Sequence[object], limit: float = 600.0) -> Finished:
         child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for already
         output.seek(0), errors.seek(0)
         if seconds > limit:
-            raise ChildError(f"{words[0]} took longer than {limit:.0f} s")
+            raise ChildError(f"{name} took longer than {limit:.0f} s")
         if child.returncode:
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise ChildError(f"{words[0]} ended with status {child.returncode}: {lines[-1] if lines else 'no reason'}")
+            raise ChildError(f"{name} ended with status {child.returncode}: {lines[-1] if lines else 'no reason'}")
         text = output.read().decode("utf-8", "replace")
     return Finished(text, seconds, usage.ru_maxrss * _RSS_UNIT / 2**20)
