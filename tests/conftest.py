@@ -54,6 +54,14 @@ def engine(bundled: Model) -> Engine:
 
 
 @pytest.fixture(scope="session")
+def random_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of random weights and a long context, over pairs of letters."""
+    pairs = [b" " + bytes([97 + i, 97 + j]) for i in range(6) for j in range(6)]
+    folder = tmp_path_factory.mktemp("models")
+    return write_llama(folder / "random.gguf", spm_vocabulary(pairs), context=100_000)
+
+
+@pytest.fixture(scope="session")
 def hostile_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of random weights whose vocabulary is full of control characters, overrides and markup."""
     return write_llama(tmp_path_factory.mktemp("models") / "hostile.gguf", spm_vocabulary(HOSTILE))

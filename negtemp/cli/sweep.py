@@ -1,5 +1,6 @@
 """`negtemp sweep`: prompts × temperatures × seeds into a run directory that survives anything."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,43 +10,61 @@ from negtemp.cli import options
 
 _SWEEP = "Sweep"
 
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", rich_help_panel=_SWEEP, help="a TOML file that holds these options"),
+]
+Temps = Annotated[
+    str | None, typer.Option("--temps", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="temperatures")
+]
+Betas = Annotated[
+    str | None,
+    typer.Option(
+        "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL,
+        show_default="21 from -1000 through 0 to 1000", help="inverse temperatures 1/T",
+    ),
+]  # fmt: skip
+Seeds = Annotated[
+    str, typer.Option("--seeds", metavar="LIST", rich_help_panel=_SWEEP, help="a unit for each; all betas share it")
+]
+Repeats = Annotated[
+    int, typer.Option("--repeats", min=1, rich_help_panel=_SWEEP, help="units for each seed, each drawn anew")
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "-np", "--parallel", min=1, max=200, rich_help_panel=_SWEEP, show_default="what is fastest here",
+        help="sequences decoded together",
+    ),
+]  # fmt: skip
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", rich_help_panel=_SWEEP, help="one sequence at a time, to the last bit")
+]
+Steps = Annotated[bool, typer.Option("--steps", rich_help_panel="Output", help="keep a record of every token as well")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", rich_help_panel=_SWEEP, help="say how many units, how much memory and time")
+]
+RunDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="DIR", rich_help_panel="Output", show_default="negtemp-runs/sweep-…",
+        help="the run directory",
+    ),
+]  # fmt: skip
+
 
 def sweep(
     context: typer.Context,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", rich_help_panel=_SWEEP, help="a TOML file that holds these options"),
-    ] = None,
-    temps: Annotated[
-        str | None,
-        typer.Option("--temps", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="temperatures"),
-    ] = None,
-    betas: Annotated[
-        str | None,
-        typer.Option(
-            "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL,
-            show_default="21 from -1000 through 0 to 1000", help="inverse temperatures 1/T",
-        ),
-    ] = None,
-    seeds: Annotated[
-        str, typer.Option("--seeds", metavar="LIST", rich_help_panel=_SWEEP, help="a unit for each; all betas share it")
-    ] = "1",
-    repeats: Annotated[
-        int, typer.Option("--repeats", min=1, rich_help_panel=_SWEEP, help="units for each seed, each drawn anew")
-    ] = 1,
-    parallel: Annotated[
-        int | None,
-        typer.Option(
-            "-np", "--parallel", min=1, max=200, rich_help_panel=_SWEEP, show_default="what is fastest here",
-            help="sequences decoded together",
-        ),
-    ] = None,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", rich_help_panel=_SWEEP, help="one sequence at a time, to the last bit")
-    ] = False,
+    plan: PlanFile = None,
+    temps: Temps = None,
+    betas: Betas = None,
+    seeds: Seeds = "1",
+    repeats: Repeats = 1,
+    parallel: Parallel = None,
+    deterministic: Deterministic = False,
     n_predict: options.NPredict = 40,
     mask: options.Mask = "",
     ignore_eos: options.IgnoreEos = False,
@@ -56,21 +75,11 @@ def sweep(
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    steps: Annotated[
-        bool, typer.Option("--steps", rich_help_panel="Output", help="keep a record of every token as well")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_SWEEP, help="say how many units, how much memory and time")
-    ] = False,
+    steps: Steps = False,
+    dry_run: DryRun = False,
     json: options.Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", rich_help_panel="Output", show_default="negtemp-runs/sweep-…",
-            help="the run directory",
-        ),
-    ] = None,
-) -> None:  # fmt: skip
+    output: RunDirectory = None,
+) -> None:
     """Prompts × temperatures × seeds into a run directory; the same command again goes on where it stopped."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import plan as plan_file
@@ -100,8 +109,9 @@ def _plan(wanted: dict[str, Any]) -> Any:
     from negtemp.errors import UsageError
     from negtemp.experiments.sweep import TEMPERATURES, Plan
 
-    seeds = [int(seed) for seed in options.numbers("--seeds", wanted["seeds"]) if seed >= 0 and seed == int(seed)]
-    if len(seeds) < len(options.numbers("--seeds", wanted["seeds"])):
+    numbers = options.numbers("--seeds", wanted["seeds"])
+    seeds = [int(seed) for seed in numbers if math.isfinite(seed) and seed >= 0 and seed == int(seed)]
+    if len(seeds) < len(numbers):
         raise UsageError("--seeds takes whole numbers of at least 0: a sweep that cannot be repeated cannot be resumed")
     names = ("n_predict", "ctx_size", "mask", "ignore_eos", "repeat_penalty", "top_k", "top_p", "min_p")
     return Plan(
