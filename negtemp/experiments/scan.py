@@ -29,7 +29,7 @@ from negtemp.theory.search import Search
 JSON_LINES = (".jsonl", ".ndjson")
 FIRST_LINES = 5
 
-_BLOCK = 1 << 19
+_BLOCK = 1 << 21
 _LONGEST_LINE = 1 << 24
 _PEEK = 1 << 16
 
