@@ -21,9 +21,12 @@ NEVER_LEARNED = [*REACHABLE, b" =cmd()", b"a|b`c", b"</td>"]
 STEPS = [b"z", b"q", b"x", "ж".encode(), "▁".encode()]
 
 
-def write_half_learned(path: Path, *, says: bool = True, seed: int = 0, context: int = 256) -> tuple[Path, set[int]]:
+def write_half_learned(
+    path: Path, *, says: bool = True, seed: int = 0, context: int = 256, broken: int | None = None
+) -> tuple[Path, set[int]]:
     """The file, and the ids that the model never learned (its byte and control tokens among them).
 
+    broken: a learned token whose row of the unembedding is not a number.
     says: False makes the embedding of learned tokens unrelated to the unembedding, so that nothing can be repeated.
     """
     pieces = LETTERS + LEARNED + STEPS + [piece.replace(b" ", "▁".encode()) for piece in NEVER_LEARNED]

@@ -19,7 +19,7 @@ from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 from negtemp.model.scoring import score
 from negtemp.model.weights import Weights
-from negtemp.records import Audit, AuditToken
+from negtemp.records import Audit, AuditToken, to_line
 from negtemp.theory.boltzmann import probabilities
 from negtemp.theory.statistics import auc
 
@@ -100,6 +100,14 @@ def test_a_context_too_short_for_any_prompt_leaves_the_ranking(compiled: Library
     assert {token.verdict for token in tokens} == {None}
     ranked = np.array([token.token_id in unknown for token in tokens])
     assert auc(-np.flatnonzero(ranked), -np.flatnonzero(~ranked)) > 0.99
+
+
+def test_a_row_that_is_not_a_number_has_no_score_and_disturbs_no_other(compiled: Library, tmp_path: Path) -> None:
+    path, unknown = write_half_learned(tmp_path / "broken.gguf", broken=300)
+    tokens, _ = audited(compiled, path)
+    assert tokens[-1].token_id == 300 and np.isnan(tokens[-1].score)
+    assert {token.token_id for token in tokens if token.candidate} == unknown
+    assert '"score": null' in to_line(tokens[-1])
 
 
 def test_a_number_of_candidates_is_obeyed(compiled: Library, half_learned: tuple[Path, set[int]]) -> None:

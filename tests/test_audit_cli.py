@@ -138,8 +138,15 @@ def test_records_that_are_no_audit_are_one_line(tmp_path: Path, text: str) -> No
     assert done.returncode in (1, 2) and done.stderr.count("\n") == 1
 
 
-def test_a_report_that_cannot_be_written_is_one_line(half: Path, tmp_path: Path) -> None:
-    done = call("audit", "-m", str(half), "--no-verify", "--report", str(tmp_path / "no" / "such.md"))
+@pytest.mark.parametrize("option", ["--report", "--csv", "--ban"])
+def test_a_file_that_cannot_be_written_is_one_line_before_the_audit(tmp_path: Path, option: str) -> None:
+    assert_one_line(call("audit", option, str(tmp_path / "no" / "such")), 1)
+    assert_one_line(call("audit", option, str(tmp_path)), 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(half: Path) -> None:
+    done = call("audit", "-m", str(half), "--no-verify", "--csv", "/dev/full")
     assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("negtemp: cannot write")
 
 

@@ -67,6 +67,7 @@ def audit(
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,
         "all": all_tokens,
     }  # fmt: skip
+    auditing_output.require_writable(ban, report, csv)
     with session.sink(json, output) as sink:
         if diff is not None:
             first, second = (auditing.of(path, settings, described, n_gpu_layers, threads) for path in diff)

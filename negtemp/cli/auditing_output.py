@@ -65,6 +65,14 @@ def files(done: Done, ban: Path | None, report: Path | None, csv: Path | None, e
             _write(path, text)
 
 
+def require_writable(*paths: Path | None) -> None:
+    """Raise OutputError where a file cannot be, before an audit of minutes is made for it."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            problem = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
+            raise OutputError(f"{source.shown(path)} {problem}; give another file")
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")

@@ -71,6 +71,11 @@ def _steps(
         rows = list(context.step([(token, position, sequence) for sequence, token in enumerate(tokens)]))
         yield np.stack(rows)
         tokens = [
-            start[position + 1] if position + 1 < len(start) else chain.draw(row).token_id
+            start[position + 1] if position + 1 < len(start) else chain.draw(_drawable(row)).token_id
             for start, chain, row in zip(starts, chains, rows, strict=True)
         ]
+
+
+def _drawable(row: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits `[vocab]` without NaN or +inf, as broken weights give: such tokens are not drawn."""
+    return row if np.isfinite(row.sum()) else np.where(np.isfinite(row), row, np.float32(-np.inf))
