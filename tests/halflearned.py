@@ -35,6 +35,8 @@ def write_half_learned(
     unknown = {i for i, (piece, kind) in enumerate(vocabulary) if kind in (BYTE, CONTROL, UNKNOWN)}
     unknown |= set(range(3 + 256 + len(learned), len(vocabulary)))
     embedding, unembedding = _matrices(len(vocabulary), unknown, says, seed)
+    if broken is not None:
+        unembedding[broken] = np.nan
     return write_llama(
         path, vocabulary, mixing=0, context=context, embedding=embedding, unembedding=unembedding
     ), unknown
