@@ -44,6 +44,7 @@ def choose_parts(peer_python: Path) -> dict[str, Part]:
 
 # these say nothing that another model would say otherwise
 ONCE = {"start-up", "length", "vocabulary", "units"}
+_MAY_CHANGE = {"date", "load before"}
 
 
 def measure(session: Session, chosen: dict[str, Part], workloads: list[Workload]) -> None:
@@ -60,11 +61,16 @@ def start(options: argparse.Namespace) -> None:
     """An empty file of rows, an empty memory of batch widths, the machine as it is now; unless the run is continued."""
     WORK.mkdir(parents=True, exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(PACE)
+    here = machine.describe(options.threads) | {"extent": "quick" if options.quick else "full"}
     if options.goes_on and MACHINE.exists():
+        there = json.loads(MACHINE.read_text(encoding="utf-8"))
+        changed = sorted(name for name in here if name not in _MAY_CHANGE and here[name] != there.get(name))
+        if changed:
+            sys.exit(f"the rows there are of another {', '.join(changed)}; leave out --continue to begin anew")
         return
     ROWS.unlink(missing_ok=True)
     shutil.rmtree(PACE, ignore_errors=True)
-    MACHINE.write_text(json.dumps(machine.describe(options.threads), indent=1), encoding="utf-8")
+    MACHINE.write_text(json.dumps(here, indent=1), encoding="utf-8")
 
 
 def read_options() -> argparse.Namespace:
