@@ -5,14 +5,18 @@ is the string "inf" or "-inf". Reading a line back gives an equal record. It lea
 `runs` write.
 """
 
+import functools
 import json
 import math
+import re
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from negtemp.errors import RecordError
 from negtemp.printable import is_hostile
 
 SCHEMA = 1
+
+_UNUSUAL = re.compile("[^ -~]")
 
 Json = dict[str, Any]
 
@@ -50,7 +54,13 @@ def to_line(record: Record) -> str:
     line = json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False)
     if line.isascii() and line.isprintable():
         return line
-    return "".join(json.dumps(c)[1:-1] if is_hostile(c) else c for c in line)
+    return _UNUSUAL.sub(lambda found: _escaped(found[0]), line)
+
+
+@functools.lru_cache(4096)
+def _escaped(character: str) -> str:
+    """A character as it may stand in a line."""
+    return json.dumps(character)[1:-1] if is_hostile(character) else character
 
 
 def from_line(line: str) -> Record:
