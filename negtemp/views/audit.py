@@ -98,8 +98,8 @@ def _controls(audit: Audit) -> str:
         return "The model was not asked for any token, so no verdict is given."
     said = f"{controls['rejected']} of {controls['tokens']} control tokens are said with p >= 0.1"
     if controls["said"]:
-        return f"{said}, so silence about others means something."
-    return f"Only {said}: this model repeats nothing it is told, its silence proves nothing, and no verdict is given."
+        return f"{said}, so that silence about others means something."
+    return f"{said}, fewer than two in three: the model's silence proves nothing, and no verdict is given."
 
 
 def truth(audit: Audit) -> Iterator[str]:
