@@ -160,3 +160,12 @@ def test_a_narrow_terminal_and_a_mute_model_leave_columns_out() -> None:
     assert "part of" not in drawn(60, view.listing(TOKENS, PIECES, 60))
     assert "verdict" in drawn(60, view.listing(TOKENS, PIECES, 60))
     assert "verdict" not in drawn(100, view.listing(unasked, {}))
+
+
+def test_what_was_left_out_of_the_questions_is_said() -> None:
+    stopped = Audit(
+        None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS,
+        {"normal": COUNTS | {"candidates": 900, "verified": 640}},
+    )  # fmt: skip
+    assert "At least 260 suspect tokens were not asked for" in " ".join(view.remarks(stopped))
+    assert "not asked for" not in " ".join(view.remarks(AUDIT))
