@@ -35,7 +35,20 @@ def llama_completion(
 ) -> "subprocess.CompletedProcess[bytes]":
     """One run of it, as a user types it."""
     command = [str(program), "-m", str(source.bundled()), "-p", prompt, "--temp", str(temperature), *options]
-    fixed = ["-n", str(TOKENS), "-no-cnv", "--no-display-prompt", "--ignore-eos", "--seed", "1", "-c", "512", "-t", "1"]
+    fixed = [
+        "-n",
+        str(TOKENS),
+        "-no-cnv",
+        "--no-display-prompt",
+        "--ignore-eos",
+        "--special",
+        "--seed",
+        "1",
+        "-c",
+        "512",
+        "-t",
+        "1",
+    ]
     return subprocess.run([*command, *fixed], stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
 
 
