@@ -11,7 +11,7 @@ from vocabularies import spm_vocabulary
 
 import negtemp
 from negtemp.errors import UsageError
-from negtemp.experiments.audit import AuditSettings, audit
+from negtemp.experiments.audit import AuditSettings, audit, goes_on
 from negtemp.experiments.fragments import superstrings
 from negtemp.experiments.verification import Examiner, controls, probability
 from negtemp.model.engine import Engine
@@ -184,3 +184,21 @@ def test_python_gives_the_same_records(half_learned: tuple[Path, set[int]]) -> N
         *tokens, whole = model.audit(verify=False)
     assert isinstance(whole, Audit) and not whole.can_verify
     assert {t.token_id for t in tokens if isinstance(t, AuditToken) and t.candidate} == half_learned[1]
+
+
+@pytest.mark.parametrize(
+    ("done", "expected", "fewest", "rates", "more"),
+    [
+        (0, 0, 640, [], True),  # nothing suspect: the literature's 2 % all the same
+        (576, 0, 640, [0.0] * 9, True),
+        (640, 0, 640, [0.0] * 10, False),
+        (0, 0, 0, [], False),
+        (0, 3, 0, [], True),
+        (640, 3000, 640, [0.0] * 8 + [0.05, 0.5], True),  # candidates, some of them confirmed
+        (640, 3000, 640, [0.9] * 8 + [0.05, 0.05], False),
+        (3008, 3000, 640, [0.5] * 47, True),  # beyond the candidates, still confirmed
+        (3008, 3000, 640, [0.5] * 46 + [0.3], False),
+    ],
+)
+def test_how_far_verification_walks(done: int, expected: int, fewest: int, rates: list[float], more: bool) -> None:
+    assert goes_on(done, expected, fewest, rates) is more

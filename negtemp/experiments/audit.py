@@ -2,9 +2,10 @@
 ones verifies them.
 
 Candidates are the tokens nearer to those known to be unused than to those in use (`theory.ranking`), whatever their
-share of the vocabulary, or as many as the settings say. Verification walks down the ranking in windows: beyond the
-candidates while a third of a window is still confirmed (p < 0.01), and no further than the literature's 2 % once two
-windows in a row confirm fewer than one in ten. Only tokens that a text can hold are asked, unless all are.
+share of the vocabulary, or as many as the settings say. Verification walks down the ranking in windows of 64: through
+the literature's 2 % of the vocabulary in any case, through further candidates until two windows in a row confirm fewer
+than one in ten (p < 0.01), and beyond the candidates while a third of a window is confirmed. Only tokens that a text
+can hold are asked for, unless all are.
 
 Nothing can be said, and no token is a candidate, where the model does not say its controls and tokens known to be
 unused do not stand out either: random weights, for one. It leaves out what is done with the list (`views`, `cli`).
@@ -33,7 +34,7 @@ from negtemp.theory import ranking
 
 ASKED: tuple[FieldCategory, ...] = ("normal",)
 
-_WINDOW = 64
+WINDOW = 64
 _FIELD_SHARE = 0.02
 _GO_ON, _GIVE_UP = 1 / 3, 1 / 10
 _STANDS_OUT = 0.9
@@ -105,14 +106,13 @@ class _Case:
         """Why nothing can be said, or None."""
         if self.calibration.said or self.survey.stands_out >= _STANDS_OUT:
             return None
-        said = "the model does not say its control tokens when asked"
+        standing = (
+            f"tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f}, asked: {_STANDS_OUT})"
+        )
         if np.isnan(self.survey.stands_out):
-            return f"nothing can be said: {said}, and no token is known to be unused"
-        return (
-            f"nothing can be said: tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f}, "
-            f"{_STANDS_OUT} is asked), and {said}" if self.settings.verify else
-            f"nothing can be said: tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f})"
-        )  # fmt: skip
+            standing = "no token is known to be unused"
+        saying = "does not say its control tokens" if self.calibration.answers else "was not asked for any token"
+        return f"nothing can be said: {standing}, and the model {saying}"
 
     @property
     def suspects(self) -> int:
@@ -150,21 +150,17 @@ class _Case:
         return [token_id for token_id in asked if token_id in top]
 
     def _walk(self, examiner: Examiner, asked: Sequence[int]) -> Iterator[Answer]:
-        """Answers down the ranking, window by window, as the module's docstring says."""
+        """Answers down the ranking, window by window, as far as `goes_on` says or the settings."""
         expected, fewest = len(self._expected(asked)), round(_FIELD_SHARE * len(self.survey.score))
+        if self.settings.candidates is not None:
+            yield from itertools.chain.from_iterable(map(examiner.ask, _windows(asked[:expected])))
+            return
         rates: list[float] = []
         for number, window in enumerate(_windows(asked)):
-            done = number * _WINDOW
-            if self.settings.candidates is not None:
-                window = window[: max(0, expected - done)]
-            elif done >= expected and (not rates or rates[-1] < _GO_ON):
-                window = window[: max(0, fewest - done)] if not rates else []
-            elif done >= fewest and len(rates) > 1 and max(rates[-2:]) < _GIVE_UP:
-                window = []
-            if not window:
+            if not goes_on(number * WINDOW, expected, fewest, rates):
                 return
             answers = list(examiner.ask(window))
-            rates.append(sum(a.probability < HEADLINE_BELOW for a in answers) / max(1, len(answers)))
+            rates.append(sum(answer.probability < HEADLINE_BELOW for answer in answers) / len(answers))
             yield from answers
 
     def tokens(self) -> Iterator[AuditToken]:
@@ -213,5 +209,18 @@ class _Case:
         return {category: figures[category] for category in FIELD_CATEGORIES if category in figures}
 
 
+def goes_on(done: int, expected: int, fewest: int, rates: Sequence[float]) -> bool:
+    """Whether another window is asked for, after `done` tokens of which the windows confirmed these shares.
+
+    >>> goes_on(640, 3000, 640, [0.9, 0.05, 0.02])
+    False
+    """
+    if done < fewest or not rates:
+        return done < max(fewest, expected)
+    if done < expected:
+        return len(rates) < 2 or max(rates[-2:]) >= _GIVE_UP
+    return rates[-1] >= _GO_ON
+
+
 def _windows(token_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (token_ids[start : start + _WINDOW] for start in range(0, len(token_ids), _WINDOW))
+    return (token_ids[start : start + WINDOW] for start in range(0, len(token_ids), WINDOW))
