@@ -207,10 +207,12 @@ def test_ctrl_c_is_130_and_leaves_whole_lines(tmp_path: Path, command: str) -> N
     model = write_llama(tmp_path / "long.gguf", spm_vocabulary([b"a", b"b"]), context=100_000)
     arguments = [NEGTEMP, command, "-m", str(model), "-n", "90000", "--ignore-eos", "--json", "-p", "a"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+        assert process.stdout is not None and process.stderr is not None
         first = [process.stdout.readline() for _ in range(20)]
         process.send_signal(signal.SIGINT)
-        rest, complaint = process.communicate(timeout=60)
+        # communicate() would pass over what readline() has read ahead
+        rest, complaint = process.stdout.read(), process.stderr.read()
+        process.wait(60)
     assert process.returncode == 130
     assert "Traceback" not in complaint
     for line in [*first, *rest.splitlines(keepends=True)]:
