@@ -159,5 +159,11 @@ def test_an_audit_of_another_vocabulary_is_refused(saved: str, hostile_path: Pat
     assert "another vocabulary" in done.stderr
 
 
+def test_a_model_of_which_nothing_can_be_said_has_nothing_to_look_for(hostile_path: Path, tmp_path: Path) -> None:
+    done = call("scan", "-m", str(hostile_path), str(write(tmp_path, "text")))
+    assert done.returncode == 0
+    assert "nothing can be said" in done.stderr and "0 suspect tokens" in done.stdout
+
+
 def test_files_must_be_named() -> None:
     assert NEGTEMP and call("scan").returncode == 2

@@ -39,6 +39,8 @@ def scan(
     found: list[Occurrence] = []
     read: list[Scanned] = []
     sink.write(header)
+    if done.audit.problem:
+        typer.echo(f"negtemp: {done.audit.problem}; so there is no token to look for", err=True)
     for path in files:
         try:
             for record in scanner.scan(path):
