@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import pytest
 from models import BYTE, CONTROL, NORMAL, UNKNOWN, Token, spm_vocabulary, write_llama
@@ -194,6 +195,19 @@ def test_published_tokens_are_found_by_id_and_name_together(named: Model) -> Non
         (27918, 0, 27918.0), (21173, 7, 21173.0), (20448, 0, 20448.0),
     ]  # fmt: skip
     assert all(from_line(to_line(one)) == one for one in found)
+
+
+@pytest.mark.parametrize(("file", "of"), [("ggml-vocab-llama-spm.gguf", "LLaMA"), ("ggml-vocab-gpt-2.gguf", "GPT-2")])
+def test_every_published_token_is_in_the_vocabulary_that_it_was_published_of(file: str, of: str) -> None:
+    path = Path(__file__).parent.parent / "vendor" / "llama.cpp" / "models" / file
+    if not path.exists():
+        pytest.skip("needs the vocabularies that come with llama.cpp's sources")
+    pieces = gguf.GGUFReader(path).fields["tokenizer.ggml.tokens"].contents()
+    groups = json.loads((Path(negtemp.__file__).parent / "data" / "published.json").read_text())["groups"]
+    facts = [fact for group in groups if of.lower() in group["source"].lower() for fact in group["tokens"]]
+    assert len(facts) >= 9
+    for token_id, name in facts:
+        assert pieces[token_id].removeprefix("▁").removeprefix("Ġ") == name
 
 
 def test_another_vocabulary_has_no_published_token(bundled: Model) -> None:
