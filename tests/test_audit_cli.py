@@ -78,6 +78,13 @@ def test_models_of_different_vocabularies_are_not_compared(half: Path) -> None:
     assert "one vocabulary" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--truth", "--ban", "--report", "--csv"])
+def test_an_option_that_a_comparison_cannot_mean_is_refused(option: str) -> None:
+    done = call("audit", "--diff", TINY, TINY, option, "file")
+    assert_one_line(done, 2)
+    assert option in done.stderr
+
+
 def test_random_weights_give_no_list(tmp_path: Path) -> None:
     model = write_llama(tmp_path / "random.gguf", spm_vocabulary([b"a", b"b", b"ab", b"ba", b"aa", b"bb"]))
     done = call("audit", "-m", str(model))

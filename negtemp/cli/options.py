@@ -188,3 +188,9 @@ def candidates(text: str | None) -> int | float | None:
         shown = printable(text.encode("utf-8", "surrogateescape"), keep=" ")
         raise UsageError(f"--candidates is {shown!r}; give a whole number such as 500, or a percentage such as 2%")
     return wanted
+
+
+def alone(option: str, others: Sequence[str]) -> None:
+    """Raise UsageError where an option is given with others that it leaves no meaning to."""
+    if others:
+        raise UsageError(f"{option} and {others[0]} cannot both be meant; leave one of them out")
