@@ -122,7 +122,7 @@ def random_text() -> Iterator[bytes]:
     words = [bytes(rng.integers(97, 123, rng.integers(2, 10), dtype=np.uint8)) for _ in range(20_000)]
     written = 0
     while written < _TEXT_BYTES:
-        line = b" ".join(words[index] for index in rng.integers(0, len(words), 2000)) + b"\n"
+        line = b" ".join(words[index] for index in rng.integers(0, len(words), 40)) + b"\n"
         written += len(line)
         yield line
 
