@@ -65,7 +65,7 @@ def job(session: Session, workload: Workload) -> None:
             )
             each = _job(session, workload, tokens, ours)
             runs = min(sequences, workload.naive_runs)
-            session.measure("job", workload, "naive runs", sequences, turn, _naive, each, sequences, runs)
+            session.measure("job", workload, "naive runs", sequences, turn, _naive, each, sequences, runs, workload)
 
 
 def peers(session: Session, workload: Workload, python: Path) -> None:
@@ -132,11 +132,13 @@ def _batched_bench_once(job: Job, width: int) -> dict[str, Any]:
     return _figures(done, upstream.batched_speed(done.output, job, width))
 
 
-def _naive(job: Job, sequences: int, runs: int) -> dict[str, Any]:
+def _naive(job: Job, sequences: int, runs: int, workload: Workload) -> dict[str, Any]:
     """Half of the runs above zero, half below; the seconds of all sequences, from those of `runs` of them."""
-    finished = [
-        programs.run(upstream.completion(job, PROMPT, 0.001 if seed % 2 else -0.001, seed)) for seed in range(runs)
+    may_end = workload.shape is None
+    commands = [
+        upstream.completion(job, PROMPT, 0.001 if seed % 2 else -0.001, seed, may_end=may_end) for seed in range(runs)
     ]
+    finished = [programs.run(command) for command in commands]
     seconds = sum(each.seconds for each in finished) * sequences / runs
     return {"seconds": seconds, "peak_mib": max(each.peak_mib for each in finished), "more": {"runs": runs}}
 

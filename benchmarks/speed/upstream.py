@@ -35,12 +35,16 @@ def batched_bench(job: Job, width: int) -> list[object]:
     return [program, "-m", job.model, *shape, *context, "-t", job.threads, "--output-format", "jsonl"]
 
 
-def completion(job: Job, prompt: str, temperature: float, seed: int, program: Path = NAIVE) -> list[object]:
-    """llama-completion: one sequence, from loading the file to the last token."""
-    filters = ["--top-k", 0, "--top-p", 1, "--min-p", 0, "--repeat-penalty", 1, "--ignore-eos"]
+def completion(job: Job, prompt: str, temperature: float, seed: int, *, may_end: bool) -> list[object]:
+    """The naive llama-completion: one sequence, from loading the file to the last token.
+
+    It turns every mask into +inf below zero, that of --ignore-eos as well, and then draws nonsense at no cost. So only
+    a model that `may_end` by itself gets it; random weights go on anyway.
+    """
+    filters = ["--top-k", 0, "--top-p", 1, "--min-p", 0, "--repeat-penalty", 1, *(["--ignore-eos"] if may_end else [])]
     draw = ["--temp", temperature, "--seed", seed, "-n", job.tokens]
     shape = ["-c", max(_CELLS_GRAIN, job.prompt_tokens + job.tokens), "-t", job.threads]
-    return [program, "-m", job.model, "-p", prompt, *draw, *filters, *shape, "-no-cnv", "--no-display-prompt"]
+    return [NAIVE, "-m", job.model, "-p", prompt, *draw, *filters, *shape, "-no-cnv", "--no-display-prompt"]
 
 
 def bench_speed(output: str) -> float:
