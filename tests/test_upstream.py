@@ -25,11 +25,14 @@ def test_upstreams_sampler_tests_pass() -> None:
 
 
 def test_upstreams_device_sampler_tests_pass(tmp_path: Path) -> None:
-    """On the CPU backend, with sampler graphs attached. The test names token 3834, so there must be that many."""
+    """With sampler graphs attached, on the CPU backend unless NEGTEMP_TEST_DEVICE says gpu. The test names token 3834,
+    so there must be that many.
+    """
     vocabulary = spm_vocabulary([b"w%d" % number for number in range(4000)])
     model = write_llama(tmp_path / "random.gguf", vocabulary, context=512, scale=0.1)
+    device = os.environ.get("NEGTEMP_TEST_DEVICE", "cpu")
     done = subprocess.run(
-        [program("test-backend-sampler"), "--model", model, "--device", "cpu"],
+        [program("test-backend-sampler"), "--model", model, "--device", device],
         capture_output=True, text=True, errors="replace", timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
