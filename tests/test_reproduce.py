@@ -244,12 +244,13 @@ def test_counts_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
     assert_one_line(call("reproduce", "--counts", str(tmp_path / "c.json"), cwd=tmp_path), 2)
 
 
-def test_a_tokenizer_that_does_not_fit_leaves_the_centroid_claim_open(compiled: Library, tmp_path: Path) -> None:
+def test_the_centroid_claim_needs_no_tokenizer_that_fits(compiled: Library, tmp_path: Path) -> None:
     with Model(compiled, parrot(tmp_path / "p.gguf", range(FIRST, FIRST + 10))) as model:
         records = list(reproduce(Engine(model), Plan(n_predict=2, asked=2), PROMPTS[:2]))
     found = {record.claim: record for record in records if isinstance(record, ClaimVerdict)}
-    assert (list(found), found["near-input-centroid"].verdict) == (list(CLAIMS), "cannot tell")
-    assert "tokenizer" in found["near-input-centroid"].note
+    near = found["near-input-centroid"]
+    assert (list(found), near.note) == (list(CLAIMS), "")
+    assert near.n > 0 and 0 <= near.effect <= 1
     assert not [record for record in records if isinstance(record, PublishedToken)]
 
 

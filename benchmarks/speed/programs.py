@@ -1,6 +1,7 @@
 """One child process to its end: what it printed, how long it took, how much memory it held at most.
 
-Peak memory is the resident set, pages of a mapped model file included, as the kernel counts it for that one process.
+Peak memory is the resident set, pages of a mapped model file included, as the kernel counts it for that one process;
+what this process held when it forked counts too, so the caller must be small.
 
 Source: getrusage(2), `ru_maxrss`, by way of wait4(2).
 """

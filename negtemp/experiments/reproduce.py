@@ -86,7 +86,7 @@ class _Lying:
 
 
 def _geometry(engine: Engine) -> _Lying | str:
-    """Or why it cannot be had, in a few words: a file without embeddings, or whose tokenizer does not fit."""
+    """Or why it cannot be had, in a few words, as of a file without embeddings."""
     model = engine.model
     try:
         category = centroid.categories(model.vocabulary)
