@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tiny_model.network import Network, Shape
-from tiny_model.training import Recipe, learning_rate, loss_of
+from tiny_model.training import Recipe, learning_rate, training_step
 from torch import Tensor
 
 from audit.export import write_model
@@ -79,13 +79,7 @@ def fit(network: Network, rows: Tensor, decay: float) -> float:
     for step, batch in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, recipe)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(network, batch)
-        network.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(training_step(network, optimizer, batch, recipe.clip))
     network.eval()
     return float(np.mean(losses[-len(losses) // 10 :]))
 

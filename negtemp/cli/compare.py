@@ -28,9 +28,7 @@ def compare(
         ),
     ] = None,
     n_predict: options.NPredict = 40,
-    seed: Annotated[
-        int, typer.Option("-s", "--seed", rich_help_panel=options.TEMP_PANEL, help="-1 draws one and says which")
-    ] = 1,
+    seed: options.Seed = 1,
     seeds: Annotated[
         str | None,
         typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),

@@ -55,6 +55,7 @@ File = Annotated[
 NPredict = Annotated[
     int, typer.Option("-n", "--n-predict", min=1, rich_help_panel=_SAMPLING, help="tokens to generate at most")
 ]
+Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_SAMPLING, help="-1 draws one and says which")]
 Mask = Annotated[
     str,
     typer.Option(

@@ -21,9 +21,7 @@ def reproduce(
     ] = None,
     file: options.File = None,
     n_predict: options.NPredict = 40,
-    seed: Annotated[
-        int, typer.Option("-s", "--seed", rich_help_panel="Sampling", help="-1 draws one and says which")
-    ] = 1,
+    seed: options.Seed = 1,
     asked: Annotated[
         int, typer.Option("--asked", min=0, rich_help_panel=_ASKING, help="emitted tokens to ask the model to say")
     ] = 20,

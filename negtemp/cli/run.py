@@ -30,9 +30,7 @@ def run(
         ),
     ] = None,
     n_predict: options.NPredict = 40,
-    seed: Annotated[
-        int, typer.Option("-s", "--seed", rich_help_panel=options.TEMP_PANEL, help="-1 draws one and says which")
-    ] = 1,
+    seed: options.Seed = 1,
     mask: options.Mask = "",
     ignore_eos: options.IgnoreEos = False,
     top_k: options.TopK = 0,

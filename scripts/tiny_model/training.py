@@ -173,6 +173,17 @@ def held_out_loss(network: Network, held_out: Tensor) -> float:
     return float(sum(losses) / len(held_out))
 
 
+def training_step(network: Network, optimizer: torch.optim.Optimizer, batch: Tensor, clip: float) -> float:
+    """One step down the loss of a batch [batch, length + 1], products in bfloat16; returns that loss, in nats."""
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_of(network, batch)
+    network.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimizer.step()
+    return float(loss.item())
+
+
 def train(network: Network, corpus: Corpus, tokenizer: SentencePieceProcessor, recipe: Recipe) -> float:
     """Trains in place; returns the seconds it took."""
     held_out = held_out_batch(corpus, tokenizer, recipe.length)
@@ -182,15 +193,10 @@ def train(network: Network, corpus: Corpus, tokenizer: SentencePieceProcessor, r
     for step, batch in zip(range(recipe.steps), batches(corpus, recipe, tokenizer), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = group["boost"] * learning_rate(step, recipe)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(network, batch)
-        network.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimizer.step()
+        loss = training_step(network, optimizer, batch, recipe.clip)
         if step % 100 == 0:
             print(
-                f"step {step} loss {loss.item():.3f} after {time.monotonic() - start:.0f} s",
+                f"step {step} loss {loss:.3f} after {time.monotonic() - start:.0f} s",
                 flush=True,
             )
         if step % 800 == 799:
