@@ -14,7 +14,9 @@ import negtemp
 from negtemp.experiments.sweep import TEMPERATURES
 from negtemp.records import Completion, Header
 
-LONG = ["-n", "800", "--ignore-eos", "--betas=-1,1", "--seeds", "1,2,3,4", "-p", "aa", "-np", "2", "--threads", "1"]
+# minutes long, so that a signal always finds it at work; one unit takes a tenth of a second
+LONG_UNITS = 2_000
+LONG = ["-n", "800", "--ignore-eos", "--betas=-1,1", "--repeats", "1000", "-p", "aa", "-np", "2", "--threads", "1"]
 
 
 def started(model: Path, folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -37,8 +39,8 @@ def test_stopped_once_it_is_130_with_the_command_that_resumes(random_path: Path,
     assert process.returncode == 130, complaint
     assert shown == "" and "Traceback" not in complaint
     *_, message, command = complaint.splitlines()
-    left = 8 - len(negtemp.load_run(tmp_path / "run")[1:])
-    assert 0 < left < 8 and f"{8 - left} of 8 units are saved" in message
+    saved = len(negtemp.load_run(tmp_path / "run")[1:])
+    assert 0 < saved < LONG_UNITS and f"{saved:,} of 2,000 units are saved" in message
     assert command.split() == ["negtemp", "sweep", "-m", str(random_path), "-o", str(tmp_path / "run"), *LONG]
 
 
