@@ -79,3 +79,62 @@ def test_structure_is_certain_where_unused_tokens_stand_out_and_chance_where_the
 
 def test_tokens_without_a_score_come_last_and_equal_ones_by_id() -> None:
     assert ranking.order(np.array([0.5, np.nan, 0.9, 0.5])).tolist() == [2, 0, 3, 1]
+
+
+# 200 tokens in use about one point, 150 suspects about another, thin in some directions as real ones are
+IN_USE = np.arange(350) < 200
+_SPREAD = np.random.default_rng(3).normal(size=(5, 5)) * np.array([1.0, 0.5, 0.1, 0.02, 0.01])
+POINTS = np.where(IN_USE[:, None], 0.0, 30.0) + np.random.default_rng(4).normal(size=(350, 5)) @ _SPREAD.T
+LINEAR = np.where(IN_USE, 0.1, 0.8) + np.linspace(0, 0.15, 350)
+
+
+def regrouped(points: np.ndarray, judged: np.ndarray | None = None, score: np.ndarray = LINEAR) -> np.ndarray:
+    indicators = dict(zip(ranking.MOMENTS, points.T, strict=True))
+    return ranking.regrouped(score, indicators, IN_USE, ~IN_USE if judged is None else judged)
+
+
+def test_a_suspect_off_the_surface_of_the_others_comes_last_however_suspect_each_indicator_is() -> None:
+    points = POINTS.copy()
+    points[250] = points[300:].mean(axis=0) + np.linalg.svd(_SPREAD)[0][:, -1]  # along the thinnest direction
+    score = regrouped(points)
+    assert (points[250] > points[IN_USE].max(axis=0)).all()
+    assert score[250] == score[~IN_USE].min() < 0.52
+    assert score[~IN_USE].min() > 0.5 and (score[IN_USE] == LINEAR[IN_USE]).all()
+
+
+def test_regrouped_is_the_mahalanobis_distance_from_the_third_of_greatest_score() -> None:
+    """By its textbook form, of suspects that do not lie beyond the core."""
+    core = POINTS[300:]
+    mean, inverse = core.mean(axis=0), np.linalg.inv(np.cov(core.T))
+    outwards = mean - POINTS[IN_USE].mean(axis=0)
+    inside = [i for i in range(200, 350) if (POINTS[i] - mean) @ inverse @ outwards < 0]
+    squared = np.array([(POINTS[i] - mean) @ inverse @ (POINTS[i] - mean) for i in inside])
+    assert len(inside) > 30
+    assert regrouped(POINTS)[inside] == pytest.approx(0.5 + 0.5 / (1 + squared / 5), rel=1e-6)
+
+
+def test_regrouped_knows_no_units() -> None:
+    mixed = POINTS @ np.array([[2, 1, 0, 0, 0], [0, 3, 0, 0, 0], [0, 0, 1, 4, 0], [0, 0, 0, 1, 0], [1, 0, 0, 0, 5.0]])
+    assert regrouped(mixed - 100) == pytest.approx(regrouped(POINTS), rel=1e-6)
+
+
+def test_what_lies_beyond_the_core_seen_from_tokens_in_use_is_as_suspect_as_the_core() -> None:
+    points = POINTS.copy()
+    core = points[300:].mean(axis=0)
+    points[200] = core + 7 * (core - points[IN_USE].mean(axis=0))  # the least suspect, so not in the core itself
+    assert regrouped(points)[200] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_rows_that_are_unused_by_design_do_not_make_the_core() -> None:
+    points, score = POINTS.copy(), LINEAR.copy()
+    points[280:], score[280:] = points[280], 2.0  # copies of one another, and the most suspect
+    alone = regrouped(points, (np.arange(350) >= 200) & (np.arange(350) < 280), score)
+    assert len(set(alone[200:280])) == 80 and alone[280:].max() - alone[280:].min() < 1e-12
+
+
+@pytest.mark.parametrize("suspects", [0, 140])
+def test_a_core_too_small_or_without_extent_changes_nothing(suspects: int) -> None:
+    few = LINEAR * np.where(np.arange(350) < 350 - suspects, 0.4, 1.0)
+    assert (regrouped(POINTS, score=few) == few).all()
+    flat = np.where(IN_USE[:, None], POINTS, 1.0)
+    assert (regrouped(flat) == LINEAR).all()

@@ -25,6 +25,9 @@ from negtemp.theory.thermal import ThermalSums
 
 Array = NDArray[np.float64]
 
+# the categories whose suspects are held against one another
+JUDGED = ("normal",)
+
 _FEWEST_REFERENCES = 3
 _STAND_INS = 16
 _SAMPLE_VALUES = 1 << 25
@@ -82,6 +85,8 @@ def survey(
         unused[[row for row in reference.rows if row < len(unused)]] = True
     used = ranking.in_use(found, ranking.COMBINED, unused)
     score = ranking.scores(found, ranking.COMBINED, used, unused)
+    if ranking.has_scale(found, ranking.COMBINED, used, unused):
+        score = ranking.regrouped(score, found, used, np.isin(categories, JUDGED))
     return Survey(found, reference, score, ranking.structure(found["mean_logit"], used, unused))
 
 

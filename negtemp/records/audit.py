@@ -41,7 +41,7 @@ class AuditToken:
     """One token of an audit.
 
     rank           0 = most suspect of the vocabulary
-    score          0 = as the tokens that the model itself writes, 1 = as tokens known to be unused; NaN: none
+    score          0 = as tokens in use; from 0.5 on suspect, and 1 = as the core of the suspects; NaN: none
     indicators     by name, higher = more suspect; NaN where the token has none
     candidate      suspect enough to be looked at
     probability    greatest probability of the exact id when asked to say it; None where it was not asked

@@ -8,14 +8,25 @@ be unused,
 so 0 is a token like those in use, 1 one like the unused, whatever the units, and 0.5 a threshold that needs no share of
 the vocabulary to be guessed. Which tokens are in use is found by the same measure (`in_use`), as in k-means. Where no
 unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and the
-score is a rank and no distance. It leaves out verification.
+score is a rank and no distance.
+
+The suspects, from 0.5 on, then get a second look (`regrouped`). Tokens that training never wanted share one history:
+pushed down alike in every context. So mean, spread and higher moments of their logits over contexts, of which the
+thermal indicators are made, stand in a fixed relation, and these points lie close together, while a token that was seen
+once may have as low a mean logit and not the same relation. With `d` the Mahalanobis distance to the core of the
+suspects and `n` the number of indicators, a suspect's score becomes
+
+    1/2 + 1/2 / (1 + d²/n)
+
+so 1 is the core, 3/4 a usual member of it. It leaves out verification.
 
 The default weighs the mean logit, which sees what training pushed down everywhere, 1 to 2 against the mean probability
 at beta = +1, which a single context that wants the token can lift. Over the models of benchmarks/audit the first alone
 falls behind for rare tokens of a large vocabulary, the second alone lets seen tokens into the top of the list; together
 they stay within 0.002 of the best single indicator's AUC (docs/thermal-indicator.md).
 
-Source: ours; medians, because both sets are found automatically and may hold a few of the other kind.
+Source: ours; medians, because both sets are found automatically and may hold a few of the other kind. The distance:
+Mahalanobis 1936.
 """
 
 import math
@@ -31,8 +42,11 @@ Mask = NDArray[np.bool_]
 
 COMBINED: Mapping[str, float] = {"mean_logit": 1.0, "thermal_plus_1": 2.0}
 THRESHOLD = 0.5
+MOMENTS = ("mean_logit", "thermal_plus_1", "thermal_plus_half", "thermal_minus_half", "thermal_minus_1")
 
 _MOST_ROUNDS = 50
+_CORE_SHARE = 1 / 3
+_FEWEST_IN_CORE = 10 * len(MOMENTS)
 
 
 def in_use(indicators: Mapping[str, Array], weights: Mapping[str, float], unused: Mask) -> Mask:
@@ -67,6 +81,45 @@ def scores(indicators: Mapping[str, Array], weights: Mapping[str, float], used: 
     scaled = [found for part in parts if (found := _scaled(part, used & ~unused, unused)) is not None]
     chosen = scaled if len(scaled) == len(parts) else [_share(part) for part in parts]
     return np.asarray(np.average(chosen, axis=0, weights=list(weights.values())))
+
+
+def regrouped(score: Array, indicators: Mapping[str, Array], used: Mask, judged: Mask) -> Array:
+    """The scores, `[vocab]`, with the suspects' by their distance from the core of the suspects, and the others' as
+    they are.
+
+    The core is the third of greatest score among the suspects that are `judged`, `[vocab]`: rows that are unused by
+    design may be copies of one another, and say nothing of how far apart others lie. Too small a core, or one
+    without extent, changes nothing.
+    """
+    suspect = score >= THRESHOLD
+    told = score[suspect & judged]
+    core = suspect & judged & (score >= np.quantile(told, 1 - _CORE_SHARE)) if len(told) else suspect & judged
+    points = np.stack([indicators[name] for name in MOMENTS], axis=1)
+    distances = _from_core(points, core, used & np.isfinite(points).all(axis=1))
+    return score if distances is None else np.where(suspect, 0.5 + 0.5 / (1 + distances / len(MOMENTS)), score)
+
+
+def _from_core(points: Array, core: Mask, used: Mask) -> Array | None:
+    """Squared Mahalanobis distances of points `[n, m]` from the core's, `[n]`; None where these have no extent.
+
+    What lies beyond the core, seen from tokens in use, is as suspect as the core.
+    """
+    if core.sum() < _FEWEST_IN_CORE or not used.any() or not (extent := points[core].std(axis=0)).all():
+        return None
+    centred = (points - points[core].mean(axis=0)) / extent
+    try:
+        white = np.linalg.solve(np.linalg.cholesky(np.cov(centred[core].T)), centred.T).T
+    except np.linalg.LinAlgError:
+        return None
+    outwards = -white[used].mean(axis=0)
+    outwards /= np.linalg.norm(outwards)
+    beyond = np.maximum(white @ outwards, 0)
+    return np.asarray(((white - np.outer(beyond, outwards)) ** 2).sum(axis=1))
+
+
+def has_scale(indicators: Mapping[str, Array], weights: Mapping[str, float], used: Mask, unused: Mask) -> bool:
+    """Whether scores are distances; else they are ranks."""
+    return all(_scaled(indicators[name], used & ~unused, unused) is not None for name in weights)
 
 
 def _scaled(values: Array, used: Mask, unused: Mask) -> Array | None:

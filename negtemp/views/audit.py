@@ -94,8 +94,8 @@ def _scale(audit: Audit) -> str:
     if audit.structure is None or math.isnan(audit.structure):
         return f"No token is known to be unused; in their place: {where}. The score is a rank, not a distance."
     return (
-        f"Score 1 is a token like those known to be unused ({where}), 0 one like those in use; "
-        f"the former have the lower mean logit with AUC {audit.structure:.3f}."
+        f"Score 0 is a token like those in use, 0.5 half-way to those known to be unused ({where}), 1 the core of the "
+        f"suspects. Known to be unused and in use: AUC {audit.structure:.3f} by the mean logit."
     )
 
 
