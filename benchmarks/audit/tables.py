@@ -47,6 +47,11 @@ The worst single file:
 
 {worst}
 
+How much the seed matters: the mean over the configurations that were trained with every seed, of all seeds together,
+and in brackets that of the lowest and of the highest seed, of {seeds}:
+
+{by_seed}
+
 ## Along the temperature axis
 
 AUC of minus (at positive beta) or plus (at negative beta) the mean probability, mean over models at F16. Coverage: at
@@ -77,7 +82,8 @@ for the models 256 wide, so their columns are means over other models than the r
 
 The shortfall of a ranking on a file: how far its AUC, never-seen or rare, is behind the best single indicator's there,
 which is picked with the truth in hand. The figure to reach is {target}. Rankings are means on the audit's scale
-(`negtemp/theory/ranking.py`); `score` is the audit's default, {default}.
+(`negtemp/theory/ranking.py`); `score` is the audit's default, {default},
+with the suspects then ordered by their distance from the core of the suspects.
 
 {rankings}
 
@@ -105,6 +111,8 @@ def page(files: Sequence[Measured], found: Search, along: Sequence[Along]) -> st
         family=family(files),
         auc=auc_table(files, interval),
         worst=auc_table(files, worst),
+        seeds=len({file.seed for file in files}),
+        by_seed=by_seed(files),
         coverage=f"{np.mean([file.coverage for file in along]):.0%}",
         contexts=SEQUENCES * LENGTH,
         axis=axis_table(along),
@@ -177,6 +185,24 @@ def interval(files: Sequence[Measured], indicator: str, figure: str) -> str:
 def worst(files: Sequence[Measured], indicator: str, figure: str) -> str:
     """The lowest figure of all files."""
     return f"{min(values(files, indicator, figure)):.3f}"
+
+
+def by_seed(files: Sequence[Measured]) -> str:
+    """Mean over configurations, and its range over seeds."""
+    seeds = sorted({file.seed for file in files})
+    trained: dict[str, set[int]] = {}
+    for file in files:
+        trained.setdefault(file.configuration, set()).add(file.seed)
+    full = [file for file in files if len(trained[file.configuration]) == len(seeds)]
+
+    def cell(part: Sequence[Measured], indicator: str, figure: str) -> str:
+        means = [np.mean(values([f for f in part if f.seed == seed], indicator, figure)) for seed in seeds]
+        return f"{np.mean(means):.4f} [{min(means):.4f}, {max(means):.4f}]"
+
+    figures = {"auc_never": "never", "auc_rare": "1 to 5", "recall_95": "recall at 95 %"}
+    columns = [(head, part, figure) for head, part in heads(full) for figure in figures]
+    rows = [[name, *(cell(part, name, figure) for _, part, figure in columns)] for name in indicators(files)]
+    return table(["indicator", *(f"{head}, {figures[figure]}" for head, _, figure in columns)], rows)
 
 
 def axis_table(along: Sequence[Along]) -> str:
