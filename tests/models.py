@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from vocabularies import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED, Token, spm_vocabulary
 
 __all__ = [
-    "BYTE", "CONTROL", "NORMAL", "UNKNOWN", "UNUSED", "USER_DEFINED", "Token", "close", "spm_vocabulary", "write_llama",
+    "BYTE", "CONTROL", "NORMAL", "UNKNOWN", "UNUSED", "USER_DEFINED", "Token", "add_tokenizer", "close",
+    "spm_vocabulary", "write_llama",
 ]  # fmt: skip
 
 Matrix = NDArray[np.float32]
@@ -48,7 +49,7 @@ def write_llama(
     _hyperparameters(writer, width, layers, context, len(vocabulary))
     if softcap is not None:
         _gemma(writer, width, softcap)
-    _tokenizer(writer, vocabulary, tokenizer, merges, chat_template)
+    add_tokenizer(writer, vocabulary, tokenizer, merges, chat_template)
 
     def matrix(name: str, rows: int, columns: int, deviation: float, given: Matrix | None = None) -> None:
         drawn = rng.normal(0, deviation, (rows, columns)) if given is None else given
@@ -96,9 +97,11 @@ def _gemma(writer: gguf.GGUFWriter, width: int, softcap: float) -> None:
     writer.add_sliding_window(4096)
 
 
-def _tokenizer(
-    writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str, merges: Sequence[str], template: str | None
-) -> None:
+def add_tokenizer(
+    writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str = "llama", merges: Sequence[str] = (),
+    template: str | None = None,
+) -> None:  # fmt: skip
+    """The vocabulary and what tokenizes into it."""
     writer.add_tokenizer_model("gpt2" if merges else model)
     writer.add_token_list([piece for piece, _ in vocabulary])
     writer.add_token_scores([-float(index) for index in range(len(vocabulary))])

@@ -1,7 +1,8 @@
 """A GGUF model in memory: its handle, its vocabulary, its name. Contexts that compute with it are in `context`.
 
 llama.cpp refuses a bad file with a null pointer and lines in its log; the last of them are quoted here. It leaves out
-embedding models and encoder-decoder models: they have no next token to speak of.
+embedding, diffusion and encoder-decoder models, which have no next token to speak of, and the architectures that
+llama.cpp computes wrongly as soon as several tokens share a batch.
 """
 
 import ctypes
@@ -22,6 +23,12 @@ from negtemp.printable import printable
 
 ALL_LAYERS = -1
 
+# whose attention looks ahead, whether or not the file says so
+_EMBEDDING = ("bert", "gemma-embedding", "llama-embed")
+# found with upstream's own random models (tests/test-llama-archs.cpp) against decodes of one token: states of several
+# sequences run into each other, or a row of logits is another token's
+_WRONG_IN_BATCHES = ("arwkv7", "cogvlm", "plamo2", "rwkv6qwen2")
+
 
 class Model:
     """A loaded language model. Close it, or use it as a context manager."""
@@ -40,20 +47,25 @@ class Model:
         self.handle: Any = api.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise ModelError(f"llama.cpp cannot load {source.shown(path)}: {library.last_errors()}; use another file")
-        try:
-            self._require_decoder()
-        except ModelError:
+        problem = self._problem()
+        if problem:
             self.close()
-            raise
+            raise ModelError(f"{source.shown(path)} {problem}")
         self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle))
 
-    def _require_decoder(self) -> None:
-        api = self.library.api
-        name = source.shown(self.path)
+    def _problem(self) -> str | None:
+        """Why there is no next token to speak of, or none to trust; None for a causal language model."""
+        api, architecture = self.library.api, self._metadata("general.architecture") or ""
         if api.llama_model_has_encoder(self.handle) or not api.llama_model_has_decoder(self.handle):
-            raise ModelError(f"{name} has an encoder; negtemp needs a decoder-only language model")
-        if self._metadata(f"{self._metadata('general.architecture')}.attention.causal") == "false":
-            raise ModelError(f"{name} is an embedding model; negtemp needs a causal language model")
+            return "has an encoder; negtemp needs a decoder-only language model"
+        if api.llama_model_is_diffusion(self.handle):
+            return "is a diffusion model; negtemp needs a causal language model"
+        looks_ahead = any(name in architecture for name in _EMBEDDING)
+        if looks_ahead or self._metadata(f"{architecture}.attention.causal") == "false":
+            return "is an embedding model; negtemp needs a causal language model"
+        if architecture in _WRONG_IN_BATCHES:
+            return f"is a {architecture} model, which this llama.cpp gets wrong in batches; use another model"
+        return None
 
     def _metadata(self, key: str) -> str | None:
         size = 256
