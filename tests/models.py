@@ -30,7 +30,7 @@ def write_llama(
     path: Path, vocabulary: Sequence[Token], *, seed: int = 0, width: int = 32, layers: int = 2, context: int = 256,
     scale: float = 1.0, mixing: float = 0.3, tokenizer: str = "llama", merges: Sequence[str] = (),
     embedding: Matrix | None = None, unembedding: Matrix | None = None, tied: bool = False, bias: Matrix | None = None,
-    softcap: float | None = None, chat_template: str | None = None,
+    softcap: float | None = None, chat_template: str | None = None, short_context: int | None = None,
 ) -> Path:  # fmt: skip
     """A LLaMA in F32; weights that are not given are random.
 
@@ -41,6 +41,7 @@ def write_llama(
     tied        no unembedding
     bias        of the head, `[vocab]`: the file is a Qwen2, the same but for that
     softcap     of the logits: the file is a Gemma2, tied, its embeddings scaled as it goes in
+    short_context   LongRoPE: a cache of more tokens than this turns its keys and queries by other angles
     """
     rng = np.random.default_rng(seed)
     architecture = "gemma2" if softcap is not None else "qwen2" if bias is not None else "llama"
@@ -49,6 +50,8 @@ def write_llama(
     _hyperparameters(writer, width, layers, context, len(vocabulary))
     if softcap is not None:
         _gemma(writer, width, softcap)
+    if short_context is not None:
+        _longrope(writer, width // 4, short_context)
     add_tokenizer(writer, vocabulary, tokenizer, merges, chat_template)
 
     def matrix(name: str, rows: int, columns: int, deviation: float, given: Matrix | None = None) -> None:
@@ -95,6 +98,14 @@ def _gemma(writer: gguf.GGUFWriter, width: int, softcap: float) -> None:
     writer.add_key_length(width // 2)
     writer.add_value_length(width // 2)
     writer.add_sliding_window(4096)
+
+
+def _longrope(writer: gguf.GGUFWriter, angles: int, short_context: int) -> None:
+    """What Phi-3 has for long contexts: angles that are divided by 1, or by 8 in a cache of more tokens."""
+    writer.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+    writer.add_rope_scaling_orig_ctx_len(short_context)
+    for name, factor in (("short", 1.0), ("long", 8.0)):
+        writer.add_tensor(f"rope_factors_{name}.weight", np.full(angles, factor, np.float32))
 
 
 def add_tokenizer(

@@ -11,7 +11,7 @@ import architectures
 import gguf
 import numpy as np
 import pytest
-from models import EPSILON, add_tokenizer, close, spm_vocabulary
+from models import EPSILON, add_tokenizer, close, spm_vocabulary, write_llama
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
@@ -88,6 +88,24 @@ def test_scores_of_prompts_that_share_a_beginning_are_those_of_each_alone(model:
             found = log_probabilities(rows.pop((number, position)).astype(np.float64))
             np.testing.assert_allclose(found, log_p, atol=CLOSE_NATS)
     assert not rows
+
+
+def test_short_sequences_keep_their_angles_however_many_share_the_cache(compiled: Library, tmp_path: Path) -> None:
+    """LongRoPE: llama.cpp turns by other angles once the cache holds more than 256 cells, whatever the sequences."""
+    path = write_llama(tmp_path / "longrope.gguf", VOCABULARY, short_context=256, context=4096)
+    with Model(compiled, path) as model:
+        rng = random.Random(2)
+        asked = [
+            Request(n, "", (1, *rng.choices(range(259, 515), k=40)), Temperature.of(-0.001), n, 12, 4096)
+            for n in range(8)
+        ]
+        engine = Engine(model, 1)
+        together = {r.sequence: r for r in engine.generate(asked) if isinstance(r, Completion)}
+        for request in asked:
+            alone = next(r for r in engine.generate([request]) if isinstance(r, Completion))
+            assert together[request.sequence].mean_logprob == pytest.approx(alone.mean_logprob, abs=CLOSE_NATS)
+        assert engine.shape(8, 3000, longest=100).cells == 256
+        assert engine.shape(8, 3000, longest=300).cells >= 3000
 
 
 def head(path: Path, architecture: str, **fields: Any) -> Path:

@@ -202,12 +202,12 @@ def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
 
 
 def _shape(engine: Engine, plan: Plan, lengths: Sequence[int], slots: int) -> Shape:
-    """Cells for the slots' growth, for the longest prompts that can be live at once, and for padding."""
+    """Cells for the slots' growth, and for the longest prompts that can be live at once."""
     live = math.ceil(slots / plan.units_per_prompt) + 1
     context = _context(engine, plan)
     growth = max((min(context - length, plan.settings.n_predict) for length in lengths), default=1)
-    cells = sum(lengths[:live]) + slots * growth + engine.pace.widest(slots)
-    return Shape(slots, cells, alone=plan.deterministic)
+    longest = min(context, max(lengths, default=0) + plan.settings.n_predict)
+    return engine.shape(slots, sum(lengths[:live]) + slots * growth, longest, plan.deterministic)
 
 
 def forecast(engine: Engine, plan: Plan, shape: Shape, finished: int = 0) -> Forecast:

@@ -36,11 +36,22 @@ class Engine:
         check(requests, self.model.vocabulary.size)
         prompts = {request.prompt_token_ids for request in requests}
         cells = sum(map(len, prompts)) + sum(request.growth for request in requests)
-        shape = Shape(len(requests), cells + self.pace.widest(len(requests)))
+        shape = self.shape(len(requests), cells, max(request.longest for request in requests))
         for record in self.stream(requests, shape):
             if isinstance(record, Failure):
                 raise DecodeError(record.reason)
             yield record
+
+    def shape(self, slots: int, cells: int, longest: int, alone: bool = False) -> Shape:
+        """A Shape of so many cells, and padding, for sequences of at most `longest` tokens.
+
+        Where a cache of that size would turn short sequences by LongRoPE's long angles it is smaller, and some wait.
+        """
+        padding, short = self.pace.widest(slots), self.model.short_context
+        cells += padding
+        if short is not None and longest + padding <= short:
+            cells = min(cells, short)
+        return Shape(slots, cells, alone)
 
     def stream(self, requests: Iterable[Request], shape: Shape) -> Iterator[Step | Completion | Failure]:
         """The same for any number of requests, taken one at a time as slots fall free; results in order of completion.

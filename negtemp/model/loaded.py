@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from negtemp.errors import ModelError
-from negtemp.model import source
+from negtemp.model import gguf, source
 from negtemp.model.geometry import measure
 from negtemp.model.library import Library
 from negtemp.model.vocabulary import Vocabulary
@@ -97,6 +97,17 @@ class Model:
     def trained_context(self) -> int:
         """Tokens of context that the model was trained on."""
         return int(self.library.api.llama_model_n_ctx_train(self.handle))
+
+    @functools.cached_property
+    def short_context(self) -> int | None:
+        """Tokens beyond which LongRoPE turns to other angles; None for a model without it.
+
+        llama.cpp decides by the cells of the cache, not by the length of a sequence in it.
+        """
+        original = self._metadata(f"{self._metadata('general.architecture')}.rope.scaling.original_context_length")
+        if original is None or "rope_factors_long.weight" not in gguf.contents(self.library, self.path).entries:
+            return None
+        return int(original)
 
     @property
     def layers(self) -> int:
