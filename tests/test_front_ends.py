@@ -16,6 +16,7 @@ from negtemp.model.engine import Engine
 from negtemp.records import Step
 
 AT = (0.001, -0.001, -1e-6)
+TINY = -1e-50  # -0.0 in a float, which is greedy
 OFF = ("--top-k", "0", "--top-p", "1", "--min-p", "0")
 DEFAULTS: dict[str, Any] = {"top_k": 40, "top_p": 0.95, "min_p": 0.05}
 
@@ -129,7 +130,7 @@ def bindings(engine: Engine) -> dict[str, Any]:
     last = vocabulary.tokenize(PROMPT)[-1]
     lead = next(token for token in vocabulary.in_categories(["byte"]) if vocabulary.piece(token) == b"\xf0")
     calls: dict[str, dict[str, object]] = {
-        **{f"{t} {prompt}": {**off, "prompt": prompt, "temperature": t} for t in AT for prompt in PROMPTS},
+        **{f"{t} {prompt}": {**off, "prompt": prompt, "temperature": t} for t in (*AT, TINY) for prompt in PROMPTS},
         **{f"defaults {prompt}": {"prompt": prompt, "temperature": -0.001} for prompt in PROMPTS},
         "below": off, "draft": off,
         "banned": {**off, "logit_bias": {last: -100}}, "forced": {**off, "logit_bias": {last: -99}},
@@ -150,7 +151,7 @@ def drew(bindings: dict[str, Any], call: str, paths: dict[str, list[Step]]) -> b
     return any(ids.values()) and all(bindings[f"{call} {p}"][: len(ids[p])] == ids[p] for p in paths)
 
 
-@pytest.mark.parametrize("temperature", AT)
+@pytest.mark.parametrize("temperature", [*AT, TINY])
 def test_llama_draws_the_tokens_of_run(engine: Engine, bindings: dict[str, Any], temperature: float) -> None:
     paths = {prompt: expected(engine, temperature, prompt) for prompt in PROMPTS}
     assert drew(bindings, str(temperature), paths)

@@ -92,7 +92,7 @@ def chat(client: openai.OpenAI, temperature: float, **options: Any) -> str:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("temperature", [0.001, -0.001, -1e-6])
+@pytest.mark.parametrize("temperature", [0.001, -0.001, -1e-6, -1e-50])
 def test_a_completion_is_what_run_gives(
     engine: Engine, client: openai.OpenAI, bans: dict[str, int], temperature: float, stream: bool
 ) -> None:
