@@ -1,5 +1,7 @@
 """Real parts for every test: the compiled library, the bundled model, a random model over a hostile vocabulary."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 
 # a busy machine is no failure
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 # what T < 0 shows as a matter of course; each breaks some naive display
@@ -26,11 +28,24 @@ HOSTILE = (
 )  # fmt: skip
 
 
+# what a shell may export and our programs, rich, llama.cpp's or openai's client obey
+_OBEYED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PYTHONIOENCODING")
+_OBEYED_PREFIXES = ("LLAMA_", "OPENAI_")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder of the tests' own, for them and for the programs that they start."""
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for the tests and the programs that they start, wherever they run: a cache folder of their own, nothing
+    that a shell exports, and signals that count, which a job in the background or under nohup would ignore.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # ours ignores it still; programs start with the system's own
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        for name in list(os.environ):
+            if name in _OBEYED or name.startswith(_OBEYED_PREFIXES):
+                environment.delenv(name)
         yield
 
 

@@ -153,10 +153,10 @@ def test_doctor_proves_the_build() -> None:
     assert report["patches"] and "+negtemp" in report["llama_cpp_python"]
 
 
-def shim(folder: Path, code: str) -> dict[str, str]:
-    """An environment whose `llama_cpp` is something else."""
-    (folder / "llama_cpp").mkdir()
-    (folder / "llama_cpp" / "__init__.py").write_text(code)
+def shim(folder: Path, code: str, module: str = "llama_cpp") -> dict[str, str]:
+    """An environment whose `llama_cpp`, or another module, is something else."""
+    (folder / module).mkdir()
+    (folder / module / "__init__.py").write_text(code)
     return {"PYTHONPATH": str(folder)}
 
 
@@ -190,6 +190,34 @@ def test_a_pipe_that_closes_ends_quietly() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["run", "--json"], ["compare"], ["centroid"], ["centroid", "--json"], ["doctor"], ["--help"]],
+    ids=" ".join,
+)
+def test_a_reader_that_has_gone_is_no_failure(command: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = call(*command, stdout=writer)
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_result_is_whole_where_nobody_reads_the_remarks() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([NEGTEMP, "run", "-n", "3"], stdout=subprocess.PIPE, stderr=writer, text=True, timeout=120)
+    os.close(writer)
+    assert (done.returncode, done.stdout) == (0, call("run", "-n", "3").stdout)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_is_one_that_nobody_reads(closed: str) -> None:
+    done = subprocess.run(f"{NEGTEMP} doctor {closed}", shell=True, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "command", [["run", "--json"], ["run"], ["compare"], ["doctor"], ["doctor", "--json"]], ids=" ".join
@@ -218,3 +246,39 @@ def test_ctrl_c_is_130_and_leaves_whole_lines(tmp_path: Path, command: str) -> N
     for line in [*first, *rest.splitlines(keepends=True)]:
         assert line.endswith("\n")
         strict(line)
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy", "llama_cpp"])
+def test_ctrl_c_during_an_import_is_130_without_a_word(tmp_path: Path, module: str) -> None:
+    done = call("run", environment=shim(tmp_path, "import signal; signal.raise_signal(signal.SIGINT)", module))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def within_main(code: str) -> subprocess.CompletedProcess[str]:
+    """The program with some code in the place of its commands."""
+    around = f"""
+import atexit, ctypes, signal, time
+from negtemp.cli import boundary, commands
+interrupt = lambda: signal.raise_signal(signal.SIGINT)
+def app(**_):
+    {code}
+commands.app = app
+boundary.main()
+"""
+    return subprocess.run([sys.executable, "-c", around], capture_output=True, text=True, timeout=120)
+
+
+def test_ctrl_c_in_a_callback_of_c_is_not_lost() -> None:
+    """As in llama.cpp's log while it loads a model; Python can only print what is raised there."""
+    done = within_main("ctypes.CFUNCTYPE(None)(interrupt)(); time.sleep(60); print('lost')")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_another_exception_in_a_callback_of_c_is_shown() -> None:
+    done = within_main("ctypes.CFUNCTYPE(None)(lambda: 1 / 0)()")
+    assert done.returncode == 0 and "ZeroDivisionError" in done.stderr
+
+
+def test_ctrl_c_while_the_interpreter_ends_leaves_the_status() -> None:
+    done = within_main("atexit.register(interrupt); return 4")
+    assert (done.returncode, done.stderr) == (4, "")

@@ -2,29 +2,54 @@
 
     0 done   1 failure   2 usage   4 partial   5 engine missing or not patched   130 interrupted
 
-It also makes standard output take any text (a pipe may be ASCII) and ends quietly where a reader has gone.
+It also makes standard output take any text (a pipe may be ASCII). A reader that has gone wants no more: that ends
+quietly and is no failure (0). Ctrl-C counts from the first heavy import on, also where Python swallows it, until the
+work is done.
 """
 
 import codecs
 import errno
 import os
+import signal
 import sys
-
-import typer
+import threading
+from typing import Any
 
 from negtemp.errors import NegtempError
 from negtemp.printable import printable, to_ascii
 
 _INTERRUPTED = 130
+_SOON_SECONDS = 0.01
 
 
 def main() -> None:
     """The `negtemp` command."""
+    _prepare_streams()
+    sys.unraisablehook = _interrupt_again
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    # nothing is left to interrupt but the interpreter's own end, which would print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
+
+
+def _prepare_streams() -> None:
+    """Both streams take any text; one that the caller has closed (`>&-`) is one that nobody reads."""
     codecs.register_error("negtemp", _escape)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="negtemp")
-    sys.exit(run(sys.argv[1:]))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        getattr(sys, name).reconfigure(errors="negtemp")
+
+
+def _interrupt_again(swallowed: Any) -> None:
+    """A Ctrl-C that came while C called back, as llama.cpp's log does: nothing is raised out of there; again, soon."""
+    if swallowed.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(swallowed)
+    elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        threading.Timer(_SOON_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
@@ -35,7 +60,9 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit status of one call of the program."""
+    """The exit status of one call of the program. Raises KeyboardInterrupt where typer does not see it."""
+    import typer
+
     from negtemp.cli.commands import app
 
     try:
@@ -47,9 +74,12 @@ def run(arguments: list[str]) -> int:
         message = _one_line(error.format_message())
         # no command at all: typer has shown the help already
         return _say(message, error.exit_code) if message else error.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:
+        return _abandon_output(0)
+    except SystemExit as left:
+        # typer and rich leave with 1 where a reader has gone
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
         return _abandon_output(0)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):

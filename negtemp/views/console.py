@@ -34,9 +34,16 @@ def stdout(file: IO[str] | None = None) -> Console:
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
+class _Remarks(Console):
+    """Nobody has to read these: the result goes on without a reader."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 def stderr() -> Console:
     """The console of everything else."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Remarks(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def shade(step: Step, vocab: int) -> str:
