@@ -28,11 +28,14 @@ def _bar(items: Iterable[Item], total: int, what: str, console: Console, before:
 
 
 def _lines(items: Iterable[Item], total: int, what: str, console: Console, before: int) -> Iterator[Item]:
-    started = last = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
+    started = last = reached = time.monotonic()
+    for done, item in enumerate(items):
         now = time.monotonic()
-        if now - last >= _LINE_EVERY_SECONDS:
-            left = (now - started) / done * max(0, total - before - done)
-            console.print(f"{what}: {before + done} of {total}, about {left:.0f} s left", soft_wrap=True)
+        pace = (reached - started) / max(1, done)
+        # items may come many at once: only before a wait do those that came tell the pace
+        if done and now - last >= _LINE_EVERY_SECONDS and now - reached >= pace / 2:
+            left = pace * max(0, total - before - done) - (now - reached)
+            console.print(f"{what}: {before + done} of {total}, about {max(left, 0):.0f} s left", soft_wrap=True)
             last = now
+        yield item
+        reached = time.monotonic()
