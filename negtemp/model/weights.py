@@ -1,6 +1,6 @@
 """Any tensor of a GGUF file by rows, as float32, through the dequantiser of the installed library.
 
-A matrix is never whole in memory: rows come in blocks of about a megabyte, read from the file into a buffer that the
+A matrix is never whole in memory: rows come in blocks of about two megabytes, read from the file into a buffer that the
 next block overwrites. ggml's functions run outside Python's lock, so that several threads share the blocks of one
 tensor. Plain reads, not a memory map: a file that shrinks meanwhile ends in an error and not in a signal.
 
@@ -34,7 +34,8 @@ NORM, NORM_BIAS = "output_norm.weight", "output_norm.bias"
 Rows = NDArray[np.float32]
 Result = TypeVar("Result")
 
-_BLOCK_VALUES = 1 << 18
+# smaller blocks would stay in a core's cache, but make threads wait for each other at Python's lock
+_BLOCK_VALUES = 1 << 19
 _SPANS_PER_THREAD = 8
 _F32 = 0
 _TO_FLOAT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)

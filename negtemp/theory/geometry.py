@@ -76,10 +76,10 @@ def mean(sums: Iterable[tuple[Array, int]]) -> Array:
 def block_part(block: Rows, centroid: Rows) -> Part:
     """(distances, norms, products with the centroid), each `[n]`, of one block, which is left overwritten."""
     with np.errstate(over="ignore", invalid="ignore"):
-        products = np.einsum("ij,j->i", block, centroid)
-        norms = np.sqrt(np.einsum("ij,ij->i", block, block))
+        products = np.vecdot(block, centroid)
+        norms = np.sqrt(np.vecdot(block, block))
         np.subtract(block, centroid, out=block)
-        return np.sqrt(np.einsum("ij,ij->i", block, block)), norms, products
+        return np.sqrt(np.vecdot(block, block)), norms, products
 
 
 def geometry(centroid: Array, parts: Iterable[Part]) -> Geometry:
