@@ -56,14 +56,7 @@ class Observer:
         total, mean_distance = self._sums(row, peak, masks)
         log_total = math.log(total)
         np.greater(row, chosen, self._above)
-        masked = row == -np.inf if masks and beta < 0 else None
-        if beta == 0:
-            gap = 0.0
-        elif barred is None and masked is None:
-            gap = _gap(row, highest if beta > 0 else lowest, beta)
-        else:
-            reachable = self._without(row, beta, barred, masked)
-            gap = _gap(reachable, int(reachable.argmax() if beta > 0 else reachable.argmin()), beta)
+        gap = self._gap(row, beta, barred, masks) if beta else 0.0
         return Observed(
             chosen - peak - log_total, int(np.count_nonzero(self._above)), log_total - mean_distance / total, gap
         )
@@ -78,19 +71,16 @@ class Observer:
         # not BLAS, whose threads would fight those of the next decode
         return total, float(np.add.reduce(np.multiply(weight, distance, distance)))
 
-    def _without(self, row: Row, beta: float, *barred: Barred | None) -> Row:
-        """The row with everything that cannot be drawn put at the end that beta does not favour."""
-        np.copyto(self._reachable, row)
-        for those in barred:
-            if those is not None:
-                self._reachable[those] = np.inf if beta < 0 else -np.inf
-        return self._reachable
-
-
-def _gap(row: Row, leader: int, beta: float) -> float:
-    """From the leader to the next, 0 where there is no other."""
-    out_of_reach, extreme = (np.inf, np.minimum) if beta < 0 else (-np.inf, np.maximum)
-    before = float(extreme.reduce(row[:leader], initial=out_of_reach))
-    after = float(extreme.reduce(row[leader + 1 :], initial=out_of_reach))
-    gap = abs(float(row[leader]) - (min(before, after) if beta < 0 else max(before, after)))
-    return gap if math.isfinite(gap) else 0.0
+    def _gap(self, row: Row, beta: float, barred: Barred | None, masks: bool) -> float:
+        """From the one that beta favours most, of all that can be drawn, to the next; 0 where there is no other."""
+        reachable, out_of_reach = self._reachable, math.inf if beta < 0 else -math.inf
+        np.copyto(reachable, row)
+        if barred is not None:
+            reachable[barred] = out_of_reach
+        if masks and beta < 0:
+            reachable[row == -np.inf] = out_of_reach
+        extreme = reachable.argmin if beta < 0 else reachable.argmax
+        leader = int(extreme())
+        first, reachable[leader] = float(reachable[leader]), out_of_reach
+        gap = abs(first - float(reachable[extreme()]))
+        return gap if math.isfinite(gap) else 0.0
