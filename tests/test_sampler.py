@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from negtemp.errors import UsageError
 from negtemp.model.filters import Filters, check_seed
-from negtemp.model.library import Library, apply
+from negtemp.model.library import TOKEN_DATA, Library, apply, token_data_array
 from negtemp.model.sampler import Candidates, Chain
 from negtemp.theory import boltzmann
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
@@ -121,6 +121,47 @@ def test_uniform_draws_every_token_that_is_not_masked_equally(compiled: Library,
     # chi-square with 7 degrees of freedom: 29.9 is exceeded once in 10,000 seeds
     assert ((counts[1:9] - 500) ** 2 / 500).sum() < 29.9
     assert all(draw.logprob == pytest.approx(math.log(1 / 8), abs=1e-5) for draw in draws)
+
+
+def drawn_from_all(
+    library: Library, at: Temperature, mask: tuple[int, ...], rows: np.ndarray
+) -> list[tuple[int, float]]:
+    """Token and probability of a draw from each row, every token of the vocabulary a candidate of the C chain."""
+    api = library.api
+    chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
+    for sampler in (api.llama_sampler_init_temp(at.temperature), api.llama_sampler_init_dist(7)):
+        api.llama_sampler_chain_add(chain, sampler)
+    drawn = []
+    for row in rows:
+        data = np.zeros(len(row), TOKEN_DATA)
+        data["id"], data["logit"] = np.arange(len(row)), row
+        data["logit"][list(mask)] = -np.inf
+        array = token_data_array(api, data)
+        api.llama_sampler_apply(chain, ctypes.byref(array))
+        drawn.append((array.selected, float(data["p"][array.selected])))
+    api.llama_sampler_free(chain)
+    return drawn
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([0.02, 0.001, 1e-7, 1e-30, -0.02, -0.001, -1e-7, -1e-30]), st.integers(0, 2**32),
+    st.sampled_from([0.0, 0.25, 1e-6]), st.sampled_from([0.0, 40.0, -1000.0]), st.booleans(),
+)  # fmt: skip
+def test_of_a_large_vocabulary_the_same_is_drawn_as_from_all_of_it(
+    compiled: Library, t: float, number: int, grain: float, offset: float, masked: bool
+) -> None:
+    """Ties and near-ties at the extreme, which the mask may hold; -inf of the model's own."""
+    rows = (np.random.default_rng(number).normal(offset, 2, (4, 9000))).astype(np.float32)
+    if grain:
+        rows = np.round(rows / np.float32(grain)) * np.float32(grain)
+    rows[1, 5] = -np.inf
+    mask = (int(rows[0].argmin()), int(rows[0].argmax()), 8999) if masked else ()
+    expected = drawn_from_all(compiled, Temperature.of(t), mask, rows)
+    with Chain(compiled, 9000, Temperature.of(t), Filters(mask=mask), 7) as chain:
+        drawn = [chain.draw(row) for row in rows]
+    assert [draw.token_id for draw in drawn] == [token_id for token_id, _ in expected]
+    assert [draw.logprob for draw in drawn] == [math.log(p) for _, p in expected]
 
 
 def test_draws_below_zero_follow_the_specification(compiled: Library) -> None:
