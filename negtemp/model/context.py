@@ -22,7 +22,6 @@ Logits = NDArray[np.float32]
 
 PROMPT_PIECE = 512
 _CELLS_GRAIN = 256
-_ANY_FLOATS = np.zeros(64, np.float32)
 
 
 class Context:
@@ -49,6 +48,9 @@ class Context:
                 f"no context of {cells} cells for {sequences} sequences: {self._library.last_errors()}; "
                 "lower --ctx-size or --n-predict"
             )
+        # as a number, which is many times cheaper than the pointer that the binding makes
+        address_of = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        self._logits_address = ctypes.cast(self._api.llama_get_logits, address_of)
         self._memory = self._api.llama_get_memory(self._handle)
         self._batch = Batch(self._api, self.capacity)
 
@@ -88,8 +90,7 @@ class Context:
         """
         missing = width - len(tokens)
         padding = [(0, position, self._padding) for position in range(missing)]
-        token_ids, positions, sequences = zip(*tokens, *padding, strict=True)
-        self._batch.fill(token_ids, positions, sequences, True)
+        self._batch.fill_each([*tokens, *padding])
         self._decode()
         if missing > 0:
             self.drop(self._padding)
@@ -106,9 +107,6 @@ class Context:
 
     def _decode(self) -> None:
         status = self._api.llama_decode(self._handle, self._batch.struct)
-        # ggml's x86 kernels leave the upper halves of the vector registers in use, and until somebody clears them the
-        # compiled sampler runs three times slower; numpy's kernels clear them when they end
-        np.maximum.reduce(_ANY_FLOATS)
         if status == 1:
             raise DecodeError("the KV cache is full; raise --ctx-size or ask for fewer sequences")
         if status != 0:
@@ -118,14 +116,14 @@ class Context:
         """The first `count` wanted rows of the last decode, which lie one after the other in the library's buffer."""
         if count == 0:
             return ()
-        pointer = self._api.llama_get_logits(self._handle)
-        address = ctypes.c_void_p.from_buffer(pointer).value  # a cast costs many times as much
+        address = self._logits_address(self._handle)
         if not address:
             raise DecodeError("this model computes no logits; negtemp needs a causal language model")
         view = self._views.get(address)
         if view is None:  # making a view costs as much as decoding a small model, so keep it
+            pointer = ctypes.cast(address, ctypes.POINTER(ctypes.c_float))
             view = self._views[address] = np.ctypeslib.as_array(pointer, shape=(self._rows, self._vocab))
-        return tuple(view[:count])
+        return [view[row] for row in range(count)]
 
     def share(self, source: int, target: int, until: int = -1) -> None:
         """Let `target` see what was decoded on `source` so far, up to position `until`; no data moves."""

@@ -2,8 +2,9 @@
 
 After a decode numpy's code and buffers are gone from the processor's caches, and what one token's statistics cost is
 bringing them back: on a model that decodes in a third of a millisecond, several tokens in a row take half the time. So
-rows are kept, as many as fit a second-level cache, and never for longer than an eye notices. A large vocabulary fills
-the cache with one row, and is observed at once. It leaves out the statistics themselves (`theory.observation`).
+rows are kept, as many as fit half of a second-level cache, and never for longer than an eye notices. A token of a large
+vocabulary is observed at once: its model takes so long for each that it would be waited for. It leaves out the
+statistics themselves (`theory.observation`).
 """
 
 import time
@@ -15,8 +16,9 @@ from negtemp.model.generation import Generation
 from negtemp.model.sampler import Draw
 from negtemp.records import Step
 
-# float32 values that wait at most: 128 KiB
-_MOST_VALUES = 32768
+# float32 values that wait at most: 512 KiB
+_MOST_VALUES = 131072
+_LARGE_VOCABULARY = 16384
 _LONGEST_SECONDS = 0.02
 
 
@@ -24,7 +26,7 @@ class Unobserved:
     """Draws in their order, each with its logits."""
 
     def __init__(self, vocab: int) -> None:
-        self._most = max(1, _MOST_VALUES // vocab)
+        self._most = _MOST_VALUES // vocab if vocab < _LARGE_VOCABULARY else 1
         self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
         self._due = 0.0
 
