@@ -11,8 +11,10 @@ from models import write_llama
 from test_cli import assert_one_line, call, records
 from vocabularies import spm_vocabulary
 
+from negtemp.model import source
+
 TOKEN = {"kind", "token_id", "piece", "bytes", "category", "rank", "score", "indicators", "probability", "verdict"}
-TINY = "negtemp/data/tiny.gguf"
+TINY = str(source.bundled())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_files_are_written(half: Path, tmp_path: Path) -> None:
 
 
 def test_the_bundled_model_is_audited_against_its_counts() -> None:
-    done = call("audit", "--no-verify", "--truth", "negtemp/data/tiny.counts.json")
+    done = call("audit", "--no-verify", "--truth", str(source.bundled().with_name("tiny.counts.json")))
     assert done.returncode == 0, done.stderr
     assert "precision" in done.stdout and "recall" in done.stdout
 

@@ -180,6 +180,13 @@ def test_a_home_that_cannot_be_written_does_not_matter(engine: Engine, monkeypat
     assert Pace(engine.model, 1).seconds(1) > 0
 
 
+def test_a_user_without_a_home_does_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert Pace(engine.model, 1).seconds(1) > 0
+
+
 def test_closing_early_ends_quietly(engine: Engine) -> None:
     stream = engine.stream(requests(8), Shape(4, 256))
     next(stream)

@@ -56,6 +56,11 @@ def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert source.resolve("~/m.gguf") == tmp_path / "m.gguf"
 
 
+def test_the_home_of_nobody_is_no_file() -> None:
+    with pytest.raises(ModelError, match="~no such user"):
+        source.resolve("~no such user/m.gguf")
+
+
 def test_the_fingerprint_tells_a_changed_byte(tmp_path: Path) -> None:
     path = tmp_path / "m"
     path.write_bytes(bytes(100_000))

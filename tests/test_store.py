@@ -6,7 +6,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,15 +193,16 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def small_limit() -> Iterator[int]:
-    """No file of this process may grow beyond a few lines: as on a full disk, with another errno."""
+def lift_limit() -> Iterator[Callable[[], None]]:
+    """No file of this process may grow beyond a few lines, until this is called: a full disk of another errno."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
-    yield 1500
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lift = partial(resource.setrlimit, resource.RLIMIT_FSIZE, before)
+    yield lift
+    lift()
 
 
-def test_a_write_that_fails_leaves_whole_units_and_is_resumed(tmp_path: Path, small_limit: int) -> None:
+def test_a_write_that_fails_leaves_whole_units_and_is_resumed(tmp_path: Path, lift_limit: Callable[[], None]) -> None:
     run = store(tmp_path)
     with pytest.raises(OutputError, match="File too large"):
         for number in range(UNITS):
@@ -210,7 +212,7 @@ def test_a_write_that_fails_leaves_whole_units_and_is_resumed(tmp_path: Path, sm
     assert 0 < saved < UNITS
     assert (tmp_path / "records.jsonl").read_bytes().endswith(b"\n")
     assert load_run(tmp_path)[1:] == [completion(number) for number in range(saved)]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    lift_limit()
     with store(tmp_path) as again:
         for number in range(saved, UNITS):
             again.save(completion(number))

@@ -49,18 +49,11 @@ def test_stopped_twice_it_ends_at_once(random_path: Path, tmp_path: Path) -> Non
     model = write_llama(tmp_path / "wide.gguf", spm_vocabulary([b"a", b"b"]), context=100_000, width=128, layers=8)
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("aa ab " * 8_000)
-    process = subprocess.Popen(
-        [NEGTEMP, "sweep", "-m", str(model), "-o", str(tmp_path / "run"), "-p", "aa", "-f", str(prompt), "-n", "1",
-         "-np", "1", "--betas=1"],
-        stderr=subprocess.PIPE, text=True, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    with process:
-        records = tmp_path / "run" / "records.jsonl"
-        while not (records.exists() and records.stat().st_size) and process.poll() is None:
-            time.sleep(0.01)
+    arguments = ["-p", "aa", "-f", str(prompt), "-n", "1", "-np", "1", "--betas=1"]
+    with started(model, tmp_path / "run", *arguments) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        _, complaint = process.communicate(timeout=20)
+        _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130, complaint
     assert len(negtemp.load_run(tmp_path / "run")) == 2
 
@@ -226,8 +219,9 @@ def test_a_full_disk_ends_a_sweep_in_one_line_and_it_resumes(random_path: Path, 
 
 
 def test_a_reader_that_leaves_ends_it_quietly_and_what_is_saved_stays(random_path: Path, tmp_path: Path) -> None:
-    line = f"{NEGTEMP} sweep -m {random_path} -o {tmp_path / 'run'} -p aa -n 3 --repeats 20 --json | head -n 2"
+    line = f"{NEGTEMP} sweep -m {random_path} -o {tmp_path / 'run'} -p aa -n 3 --repeats 200 --json | head -n 2"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.count("\n") == 2
-    assert len(done.stderr.splitlines()) == 1 and "420 units" in done.stderr
-    assert 1 < len(negtemp.load_run(tmp_path / "run")) < 421
+    assert len(done.stderr.splitlines()) == 1 and "4,200 units" in done.stderr
+    # more than any pipe takes before its reader has left
+    assert 1 < len(negtemp.load_run(tmp_path / "run")) < 4201

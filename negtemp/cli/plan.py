@@ -84,7 +84,7 @@ def _joined(reader: Reader) -> Reader:
 
 
 def _path(value: Any, folder: Path) -> Path:
-    return Path(os.path.normpath(folder / Path(_text(value, folder)).expanduser()))
+    return Path(os.path.normpath(folder / os.path.expanduser(_text(value, folder))))
 
 
 _text = _of(str, "a text")

@@ -115,7 +115,11 @@ def _folder() -> Path:
     named = os.environ.get("XDG_CACHE_HOME")
     if named:
         return Path(named) / "negtemp"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "negtemp"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one, as in many containers; nothing can be kept
+        home = Path(os.devnull)
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "negtemp"
 
 
 def _read(path: Path) -> dict[int, float]:

@@ -29,7 +29,7 @@ _SAMPLE_BYTES = 65536
 
 def resolve(reference: str | os.PathLike[str] | None) -> Path:
     """The file that a reference means, after the checks named above. Raises ModelError."""
-    path = bundled() if reference is None else Path(reference).expanduser()
+    path = bundled() if reference is None else Path(os.path.expanduser(reference))
     check(path)
     return path
 
