@@ -9,6 +9,7 @@ from test_cli import NEGTEMP, assert_one_line, call, records
 from negtemp.errors import ScanError
 from negtemp.experiments import scan as module
 from negtemp.experiments.scan import Scanner
+from negtemp.model import words
 from negtemp.model.loaded import Model
 from negtemp.records import AuditToken, Occurrence, Scanned, from_line, to_line
 
@@ -167,3 +168,18 @@ def test_a_model_of_which_nothing_can_be_said_has_nothing_to_look_for(hostile_pa
 
 def test_files_must_be_named() -> None:
     assert NEGTEMP and call("scan").returncode == 2
+
+
+def test_words_give_the_tokens_that_whole_lines_give(
+    bundled: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vocabulary = bundled.vocabulary
+    rows = ["the kettle  and\n the stove ", " over and over and over", "", "1/2 l milk, Der Zug\tnach Norden"] * 40
+    pieces = [piece for i in range(vocabulary.size) if len(piece := vocabulary.piece(i)) > 1]
+    path = write(tmp_path, "\n".join(map(json.dumps, rows)), "rows.jsonl")
+    by_words = scanned(path, bundled, *pieces)
+    monkeypatch.setattr(words, "can_be_cut", lambda _: False)
+    assert scanned(path, bundled, *pieces) == by_words
+    assert by_words[1].tokens == sum(
+        len(vocabulary.piece(i)) > 1 for row in rows for i in vocabulary.encode(row.encode())
+    )

@@ -1,17 +1,20 @@
 """Where under-trained tokens occur in somebody's files: prompts, data sets, logs; text or JSON Lines of any size.
 
-A file is read in blocks of whole lines. The strings of the tokens are searched for first, all at once; a text in which
-one stands is then tokenized, for a string is not yet the token: `ptember` stands in `September` and is seldom what the
-tokenizer makes of it. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere in a line's value. It
-leaves out tokens that no text leads to.
+A file is read in blocks of whole lines. The strings of the tokens are searched for first, all at once; the word in
+which one stands is then tokenized, for a string is not yet the token: `ptember` stands in `September` and is seldom
+what the tokenizer makes of it. Where a text cannot be cut into words (`model.words`), all of it is. What a word holds
+is remembered, since words come again. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere in a
+line's value. It leaves out tokens that no text leads to.
 
 Lines are tokenized apart from their neighbours, so a token that holds a line feed is not found. A line longer than
 16 MiB is cut, and what lies across a cut is missed.
 """
 
+import functools
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -20,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ScanError
-from negtemp.model import source
+from negtemp.model import source, words
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.records import AuditToken
 from negtemp.records.audit import Occurrence, Scanned
@@ -32,6 +35,7 @@ FIRST_LINES = 5
 _BLOCK = 1 << 21
 _LONGEST_LINE = 1 << 24
 _PEEK = 1 << 16
+_WORDS, _LONGEST_WORD = 1 << 16, 64  # how many are remembered, and how long they are at most
 
 
 class Block(NamedTuple):
@@ -60,11 +64,16 @@ class Scanner:
 
     def __init__(self, tokens: Sequence[AuditToken], vocabulary: Vocabulary | None) -> None:
         self._tokens = [token for token in tokens if token.raw]
+        self._wanted = frozenset(token.token_id for token in self._tokens)
         self._vocabulary = vocabulary
-        self._search = Search([token.raw for token in self._tokens])
+        self._cuts = vocabulary is not None and words.can_be_cut(vocabulary)
+        # texts with one of these are not cut, so they are searched for with the tokens
+        uncut = words.left_whole(vocabulary) if vocabulary is not None and self._cuts else []
+        self._search = Search([token.raw for token in self._tokens] + uncut)
         # a tokenizer that begins every text with a space makes ` word` of a `word` at the beginning
         adds_space = vocabulary is not None and vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ")
         self._before = b" " if adds_space else b""
+        self._remembered = functools.lru_cache(_WORDS)(self._made)
 
     def scan(self, path: Path) -> Iterator[Occurrence | Scanned]:
         """An Occurrence for each token found, the most frequent first, then the Scanned file.
@@ -88,37 +97,59 @@ class Scanner:
         yield Scanned(shown, path.stat().st_size, texts, strings, found if confirmed else None)
 
     def _count(self, block: Block, tallies: dict[int, Tally]) -> None:
-        """Strings of a block, and tokens in the texts that hold one."""
+        """Strings of a block, and the tokens that the words or texts with one are made of."""
         data = self._before + block.data.replace(block.separator, block.separator + self._before)
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == block.separator[0])
-        hits: dict[int, set[int]] = {}
-        for index, places in self._search.find(data):
+        bytes_ = np.frombuffer(data, np.uint8)
+        ends = np.append(np.flatnonzero(bytes_ == block.separator[0]), len(data))
+        found = list(self._search.find(data))
+        starts, stops = self._parts(bytes_, ends, [places for index, places in found if index >= len(self._tokens)])
+        for index, places in found:
+            if index >= len(self._tokens):
+                continue
             tally = tallies.setdefault(index, Tally())
             tally.strings += len(places)
-            for text in np.unique(np.searchsorted(ends, places)).tolist():
-                hits.setdefault(text, set()).add(index)
-        for text in sorted(hits):
-            self._confirm(_text(data, ends, text, len(self._before)), block.lines[text], hits[text], tallies)
+            parts = np.searchsorted(starts, places, "right") - 1
+            parts = parts[np.append(True, parts[1:] != parts[:-1])]
+            first, last = starts[parts].tolist(), stops[parts].tolist()
+            counts = self._counts(data, first, last, self._tokens[index].token_id)
+            tally.tokens += sum(counts)
+            for start in itertools.compress(first, counts):
+                if len(tally.lines) == FIRST_LINES:
+                    break
+                tally.seen_in(block.lines[int(np.searchsorted(ends, start))])
 
-    def _confirm(self, text: bytes, line: int, hits: set[int], tallies: dict[int, Tally]) -> None:
-        """Note the line for the tokens that stand in its text, by string alone where there is no tokenizer."""
+    def _parts(
+        self, data: NDArray[np.uint8], ends: NDArray[np.int64], uncut: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the words of a block begin and end; of texts that hold one of the `uncut` places, the whole text."""
+        texts = np.append(0, ends[:-1] + 1)
+        if not self._cuts:
+            return texts, ends
+        cuts = words.cuts(data)
+        if uncut:
+            whole = np.searchsorted(ends, np.concatenate(uncut))
+            cuts = cuts[~np.isin(np.searchsorted(ends, cuts), whole)]
+        return _merged(texts, cuts), _merged(ends, cuts)
+
+    def _counts(self, data: bytes, starts: Sequence[int], stops: Sequence[int], token_id: int) -> list[int]:
+        """How often a token stands in each part; 1 where there is no tokenizer to ask."""
         if self._vocabulary is None:
-            for index in hits:
-                tallies[index].seen_in(line)
-            return
-        counts = Counter(self._vocabulary.encode(text))
-        for index in hits:
-            count = counts[self._tokens[index].token_id]
-            if count:
-                tallies[index].tokens += count
-                tallies[index].seen_in(line)
+            return [1] * len(starts)
+        return [self._within(data[start:stop]).get(token_id, 0) for start, stop in zip(starts, stops, strict=True)]
+
+    def _within(self, part: bytes) -> Mapping[int, int]:
+        return self._remembered(part) if len(part) <= _LONGEST_WORD else self._made(part)
+
+    def _made(self, part: bytes) -> Mapping[int, int]:
+        """The tokens looked for that the tokenizer makes of a part, and how often."""
+        assert self._vocabulary is not None
+        token_ids = self._vocabulary.encode(part[len(self._before) :])
+        return Counter(filter(self._wanted.__contains__, token_ids))
 
 
-def _text(data: bytes, ends: NDArray[np.int64], index: int, before: int) -> bytes:
-    """Text number `index` of a block, without the space put before it."""
-    start = int(ends[index - 1]) + 1 if index else 0
-    stop = int(ends[index]) if index < len(ends) else len(data)
-    return data[start + before : stop]
+def _merged(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Two ascending runs in one, which is what a stable sort is quick at."""
+    return np.sort(np.concatenate([first, second]), kind="stable")
 
 
 def blocks(path: Path) -> Iterator[Block]:

@@ -96,6 +96,13 @@ class Vocabulary:
         """Whether the file holds a tokenizer at all; llama.cpp aborts when asked to tokenize without one."""
         return bool(self._api.llama_vocab_type(self._handle) != self._api.LLAMA_VOCAB_TYPE_NONE)
 
+    @property
+    def joins_neighbours(self) -> bool:
+        """Whether the tokenizer builds tokens by joining neighbours: SentencePiece's BPE, and BPE over bytes."""
+        return self._api.llama_vocab_type(self._handle) in (
+            self._api.LLAMA_VOCAB_TYPE_SPM, self._api.LLAMA_VOCAB_TYPE_BPE,
+        )  # fmt: skip
+
     def category(self, token_id: int) -> Category:
         """What kind of token the file says this is. Raises ModelError for an id out of range."""
         self._require(token_id)
