@@ -59,7 +59,7 @@ class Candidates:
         self.logit[:] = logits
         # ggml's x86 kernels leave the upper halves of the vector registers in use, and until somebody clears them the
         # compiled sampler runs three times slower; numpy's kernels clear them when they end
-        np.maximum.reduce(_ANY_FLOATS)
+        _ANY_FLOATS.argmin()
         self._begin(len(logits))
 
     def fill_with(self, token_ids: NDArray[np.intp], logits: NDArray[np.float32]) -> None:
