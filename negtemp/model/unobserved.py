@@ -16,8 +16,8 @@ from negtemp.model.generation import Generation
 from negtemp.model.sampler import Draw
 from negtemp.records import Step
 
-# float32 values that wait at most: 512 KiB
-_MOST_VALUES = 131072
+# rows that wait at most, and their float32 values: 512 KiB
+_MOST_ROWS, _MOST_VALUES = 64, 131072
 _LARGE_VOCABULARY = 16384
 _LONGEST_SECONDS = 0.02
 
@@ -26,7 +26,7 @@ class Unobserved:
     """Draws in their order, each with its logits."""
 
     def __init__(self, vocab: int) -> None:
-        self._most = _MOST_VALUES // vocab if vocab < _LARGE_VOCABULARY else 1
+        self._most = min(_MOST_ROWS, _MOST_VALUES // vocab) if vocab < _LARGE_VOCABULARY else 1
         self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
         self._due = 0.0
 
