@@ -3,9 +3,8 @@
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import architectures
 import gguf
@@ -14,7 +13,7 @@ import pytest
 from models import EPSILON, add_tokenizer, close, spm_vocabulary, write_llama
 from numpy.typing import NDArray
 
-from negtemp.errors import ModelError
+from negtemp.errors import ModelError, UsageError
 from negtemp.model.context import Context
 from negtemp.model.engine import Engine, Request, Shape
 from negtemp.model.library import Library
@@ -108,9 +107,8 @@ def test_short_sequences_keep_their_angles_however_many_share_the_cache(compiled
         assert engine.shape(8, 3000, longest=300).cells >= 3000
 
 
-def head(path: Path, architecture: str, **fields: Any) -> Path:
-    """A file of hyperparameters and a vocabulary, which is all that a model is refused by."""
-    writer = gguf.GGUFWriter(path, architecture)
+def fill(writer: gguf.GGUFWriter, architecture: str, fields: Mapping[str, int]) -> None:
+    """Hyperparameters and a vocabulary, which is all that a model is refused by."""
     writer.add_context_length(64)
     writer.add_embedding_length(32)
     writer.add_block_count(2)
@@ -121,8 +119,6 @@ def head(path: Path, architecture: str, **fields: Any) -> Path:
     for name, value in fields.items():
         writer.add_uint32(f"{architecture}.{name}", value)
     add_tokenizer(writer, VOCABULARY)
-    close(writer)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -141,6 +137,33 @@ def test_what_cannot_be_measured_is_refused_by_its_architecture(
         "attention.sliding_window": 16, "attention.relative_buckets_count": 8, "ssm.conv_kernel": 4,
         "ssm.inner_size": 64, "ssm.state_size": 8, "ssm.time_step_rank": 2, "ssm.group_count": 0,
     }  # fmt: skip
-    path = head(tmp_path / "head.gguf", architecture, **fields)
+    writer = gguf.GGUFWriter(tmp_path / "head.gguf", architecture)
+    fill(writer, architecture, fields)
+    close(writer)
     with pytest.raises(ModelError, match=reason):
-        Model(compiled, path, vocabulary_only=True)
+        Model(compiled, tmp_path / "head.gguf", vocabulary_only=True)
+
+
+def test_a_context_beyond_learned_positions_is_refused(compiled: Library, tmp_path: Path) -> None:
+    """llama.cpp would abort, or read what lies beyond the table."""
+    writer = gguf.GGUFWriter(tmp_path / "gpt2.gguf", "gpt2")
+    fill(writer, "gpt2", {})
+    shapes: architectures.Shapes = {"token_embd.weight": (len(VOCABULARY), 32), "position_embd.weight": (64, 32)}
+    shapes |= {f"output_norm.{kind}": (32,) for kind in ("weight", "bias")}
+    for layer in ("blk.0", "blk.1"):
+        for name, rows, columns in (
+            ("attn_qkv", 96, 32),
+            ("attn_output", 32, 32),
+            ("ffn_up", 64, 32),
+            ("ffn_down", 32, 64),
+        ):
+            shapes |= {f"{layer}.{name}.weight": (rows, columns), f"{layer}.{name}.bias": (rows,)}
+        for name in ("attn_norm", "ffn_norm"):
+            shapes |= {f"{layer}.{name}.{kind}": (32,) for kind in ("weight", "bias")}
+    for name, shape in shapes.items():
+        writer.add_tensor(name, np.ones(shape, np.float32))
+    close(writer)
+    with Model(compiled, tmp_path / "gpt2.gguf") as model:
+        assert model.context(None) == model.context(64) == 64
+        with pytest.raises(UsageError, match="learned 64 positions"):
+            model.context(65)

@@ -27,7 +27,7 @@ def requests(model: Model, cells: Sequence[Cell], settings: Settings, first: int
     """Engine requests for cells, numbered from `first`. Raises PromptError, ModelError and UsageError."""
     filters = settings.filters(model.vocabulary)
     prompts = {cell.prompt: tuple(model.vocabulary.tokenize(cell.prompt)) for cell in cells}
-    ctx_size = settings.ctx_size or model.trained_context
+    ctx_size = model.context(settings.ctx_size)
     asked = [
         Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, settings.n_predict, ctx_size, filters)
         for i, c in enumerate(cells)

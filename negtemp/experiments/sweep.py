@@ -181,7 +181,7 @@ def _requests(
 
 
 def _context(engine: Engine, plan: Plan) -> int:
-    return plan.settings.ctx_size or engine.model.trained_context
+    return engine.model.context(plan.settings.ctx_size)
 
 
 def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:

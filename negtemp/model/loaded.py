@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from negtemp.errors import ModelError
+from negtemp.errors import ModelError, UsageError
 from negtemp.model import gguf, source
 from negtemp.model.geometry import measure
 from negtemp.model.library import Library
@@ -97,6 +97,13 @@ class Model:
     def trained_context(self) -> int:
         """Tokens of context that the model was trained on."""
         return int(self.library.api.llama_model_n_ctx_train(self.handle))
+
+    def context(self, wanted: int | None) -> int:
+        """Tokens that a sequence may hold: as wanted, or as trained. Raises UsageError beyond learned positions."""
+        trained = self.trained_context
+        if wanted and wanted > trained and "position_embd.weight" in gguf.contents(self.library, self.path).entries:
+            raise UsageError(f"--ctx-size is {wanted}; this model has learned {trained} positions: give no more")
+        return wanted or trained
 
     @functools.cached_property
     def short_context(self) -> int | None:
