@@ -10,7 +10,8 @@ The model may be of random weights (`random_llama.py`): what is decoded is the s
   & Bartolo found 532 said);
 - every shape for the first N of these tokens, one prompt at a time and each decoded whole, as the reference
   implementation does, in tokens a second of both;
-- scanning 64 MiB of ordinary text for those tokens' strings.
+- scanning 64 MiB for those tokens: lines of random words, which hold few of them, and lines in which every fourth word
+  is one of their strings.
 
 Memory is the process's greatest resident set less the size of the model file, which is mapped. Nothing is drawn from
 the answers. It leaves out transformers (`audit_cost.py`).
@@ -75,7 +76,8 @@ def measure(engine: Engine, weights: Weights, share: float, alone: int) -> None:
         )
         print(f"batched, {name:<13} {seconds:8.1f} s, {told}; with the survey {surveying + seconds:.1f} s")
     print(f"memory beyond the file {(peak_bytes() - model.path.stat().st_size) / 1e6:8.0f} MB")
-    print(f"scan                   {scan_rate(engine, ids):8.1f} MB/s")
+    for name, share_of_words in (("few hits", 0.0), ("many hits", 0.25)):
+        print(f"scan, {name:<16} {scan_rate(engine, ids, share_of_words):8.1f} MB/s")
 
 
 def suspects(engine: Engine, weights: Weights) -> tuple[list[FieldCategory], list[int]]:
@@ -101,8 +103,8 @@ def ask_alone(engine: Engine, shapes: Sequence[Template], ids: Sequence[int]) ->
                 context.drop(0)
 
 
-def scan_rate(engine: Engine, ids: Sequence[int]) -> float:
-    """MB/s of looking for the tokens in a text of random words, which holds few of them."""
+def scan_rate(engine: Engine, ids: Sequence[int], share: float) -> float:
+    """MB/s of looking for the tokens in a text of random words, a share of which are these tokens' strings."""
     pieces = [engine.model.vocabulary.piece(token_id) for token_id in ids]
     tokens = [
         AuditToken(token_id, piece, "normal", 0, 1.0, {})
@@ -110,19 +112,22 @@ def scan_rate(engine: Engine, ids: Sequence[int]) -> float:
         if len(piece) > 3
     ]
     with tempfile.NamedTemporaryFile(suffix=".txt") as file:
-        file.writelines(random_text())
+        file.writelines(random_text([token.raw.strip() for token in tokens], share))
         file.flush()
         path = Path(file.name)
         return path.stat().st_size / 1e6 / timed(lambda: list(Scanner(tokens, engine.model.vocabulary).scan(path)))
 
 
-def random_text() -> Iterator[bytes]:
-    """Lines of random words."""
+def random_text(strings: Sequence[bytes], share: float) -> Iterator[bytes]:
+    """Lines of random words, of which a share are of these strings."""
     rng = np.random.default_rng(0)
     words = [bytes(rng.integers(97, 123, rng.integers(2, 10), dtype=np.uint8)) for _ in range(20_000)]
     written = 0
     while written < _TEXT_BYTES:
-        line = b" ".join(words[index] for index in rng.integers(0, len(words), 40)) + b"\n"
+        chosen = zip(
+            rng.random(40) < share, rng.integers(0, len(strings), 40), rng.integers(0, len(words), 40), strict=True
+        )
+        line = b" ".join(strings[i] if is_string else words[j] for is_string, i, j in chosen) + b"\n"
         written += len(line)
         yield line
 
