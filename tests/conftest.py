@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,10 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             if name in _OBEYED or name.startswith(_OBEYED_PREFIXES):
                 environment.delenv(name)
         yield
+    # llama_cpp leaves two files open to the end, where a warning is an error still
+    if "llama_cpp._utils" in sys.modules:
+        for file in (sys.modules["llama_cpp._utils"].outnull_file, sys.modules["llama_cpp._utils"].errnull_file):
+            file.close()
 
 
 @pytest.fixture(scope="session")

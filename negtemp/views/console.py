@@ -35,10 +35,11 @@ def stdout(file: IO[str] | None = None) -> Console:
 
 
 class _Remarks(Console):
-    """Nobody has to read these: the result goes on without a reader."""
+    """Nobody has to read these: the result goes on without a reader, and what waits to be written goes nowhere."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def stderr() -> Console:
