@@ -15,8 +15,10 @@ from negtemp.model.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.loaded import Model
 
-# a busy machine is no failure
-hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# neither a busy machine nor a folder that cannot be written is a failure
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("untimed")
 
 # what T < 0 shows as a matter of course; each breaks some naive display
