@@ -24,7 +24,7 @@ SHAPES = ("echo", "definition", "repetition", "instruction")
 ANSWER_TOKENS = 4
 
 _WORDS = ("river", "seven", "garden")
-_TIMES = 16
+_TIMES = 12
 _MARK = "NEGTEMPSLOT"  # stands for the id while a chat template frames the message
 
 _DEFINITION = ('Question: what does the word "', SLOT, '" mean?\nAnswer: the word "')
@@ -35,7 +35,7 @@ _INSTRUCTION = f'Say this word back to me exactly as it stands, in quotation mar
 def _echo() -> list[str | None]:
     parts: list[str | None] = ["A machine echoes each word that it is given.\n"]
     for word in (*_WORDS, SLOT):
-        parts += ['Word: "', word, '"\nEcho: "', word, '"\n']
+        parts += ['Word "', word, '", echo "', word, '"\n']
     return parts[:-2]
 
 
