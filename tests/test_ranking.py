@@ -39,6 +39,17 @@ def test_scores_are_zero_for_the_median_in_use_and_one_for_the_unused() -> None:
     assert score[UNUSED] == pytest.approx(1.0)
 
 
+def test_beyond_the_unused_no_indicator_makes_a_token_more_suspect() -> None:
+    """A token in use that no context wants: far out by one indicator, usual by the other."""
+    used = ranking.in_use(INDICATORS, WEIGHTS, UNUSED)
+    unwanted = {**INDICATORS, "thermal_plus_1": SURPRISE.copy()}
+    unwanted["thermal_plus_1"][100] = 50.0
+    score = ranking.scores(unwanted, {"mean_logit": 1.0, "thermal_plus_1": 2.0}, used, UNUSED)
+    mean = ranking.scores(unwanted, {"mean_logit": 1.0}, used, UNUSED)
+    assert score[100] == pytest.approx((mean[100] + 2) / 3)
+    assert score.max() == 1.0 > score[100]
+
+
 def test_units_do_not_matter() -> None:
     used = ranking.in_use(INDICATORS, WEIGHTS, UNUSED)
     plain = ranking.scores(INDICATORS, {"thermal_plus_1": 1.0}, used, UNUSED)
@@ -85,7 +96,7 @@ def test_tokens_without_a_score_come_last_and_equal_ones_by_id() -> None:
 IN_USE = np.arange(350) < 200
 _SPREAD = np.random.default_rng(3).normal(size=(5, 5)) * np.array([1.0, 0.5, 0.1, 0.02, 0.01])
 POINTS = np.where(IN_USE[:, None], 0.0, 30.0) + np.random.default_rng(4).normal(size=(350, 5)) @ _SPREAD.T
-LINEAR = np.where(IN_USE, 0.1, 0.8) + np.linspace(0, 0.15, 350)
+LINEAR = np.where(IN_USE, 0.1, 0.9)
 
 
 def regrouped(points: np.ndarray, judged: np.ndarray | None = None, score: np.ndarray = LINEAR) -> np.ndarray:
@@ -93,18 +104,24 @@ def regrouped(points: np.ndarray, judged: np.ndarray | None = None, score: np.nd
     return ranking.regrouped(score, indicators, IN_USE, ~IN_USE if judged is None else judged)
 
 
+def core_of(points: np.ndarray) -> np.ndarray:
+    """The 50 of 150 suspects of lowest mean logit: the greatest first indicator."""
+    return np.sort(np.argsort(np.where(IN_USE, -np.inf, points[:, 0]))[-50:])
+
+
 def test_a_suspect_off_the_surface_of_the_others_comes_last_however_suspect_each_indicator_is() -> None:
     points = POINTS.copy()
-    points[250] = points[300:].mean(axis=0) + np.linalg.svd(_SPREAD)[0][:, -1]  # along the thinnest direction
+    thinnest, towards_use = np.linalg.svd(_SPREAD)[0][:, -1], points[IN_USE].mean(axis=0) - points[~IN_USE].mean(axis=0)
+    points[250] = points[~IN_USE].mean(axis=0) + thinnest * np.sign(thinnest @ towards_use)
     score = regrouped(points)
     assert (points[250] > points[IN_USE].max(axis=0)).all()
-    assert score[250] == score[~IN_USE].min() < 0.52
-    assert score[~IN_USE].min() > 0.5 and (score[IN_USE] == LINEAR[IN_USE]).all()
+    assert score[250] == score[~IN_USE].min() < np.sort(score[~IN_USE])[1] - 0.03
+    assert score[250] > 0.5 and (score[IN_USE] == LINEAR[IN_USE]).all()
 
 
-def test_regrouped_is_the_mahalanobis_distance_from_the_third_of_greatest_score() -> None:
+def test_regrouped_is_the_mahalanobis_distance_from_the_third_of_lowest_mean_logit() -> None:
     """By its textbook form, of suspects that do not lie beyond the core."""
-    core = POINTS[300:]
+    core = POINTS[core_of(POINTS)]
     mean, inverse = core.mean(axis=0), np.linalg.inv(np.cov(core.T))
     outwards = mean - POINTS[IN_USE].mean(axis=0)
     inside = [i for i in range(200, 350) if (POINTS[i] - mean) @ inverse @ outwards < 0]
@@ -114,22 +131,29 @@ def test_regrouped_is_the_mahalanobis_distance_from_the_third_of_greatest_score(
 
 
 def test_regrouped_knows_no_units() -> None:
-    mixed = POINTS @ np.array([[2, 1, 0, 0, 0], [0, 3, 0, 0, 0], [0, 0, 1, 4, 0], [0, 0, 0, 1, 0], [1, 0, 0, 0, 5.0]])
+    mixed = POINTS @ np.array([[2, 1, 0, 0, 0], [0, 3, 0, 0, 0], [0, 0, 1, 4, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 5.0]])
     assert regrouped(mixed - 100) == pytest.approx(regrouped(POINTS), rel=1e-6)
 
 
 def test_what_lies_beyond_the_core_seen_from_tokens_in_use_is_as_suspect_as_the_core() -> None:
+    judged = ~IN_USE & (np.arange(350) != 200)
     points = POINTS.copy()
-    core = points[300:].mean(axis=0)
-    points[200] = core + 7 * (core - points[IN_USE].mean(axis=0))  # the least suspect, so not in the core itself
-    assert regrouped(points)[200] == pytest.approx(1.0, abs=1e-6)
+    points[200] = points[IN_USE].mean(axis=0)  # not judged, so it does not move the core
+    core = points[core_of(points)].mean(axis=0)
+    points[200] = core + 7 * (core - points[IN_USE].mean(axis=0))
+    assert regrouped(points, judged)[200] == pytest.approx(1.0, abs=1e-2)
 
 
 def test_rows_that_are_unused_by_design_do_not_make_the_core() -> None:
-    points, score = POINTS.copy(), LINEAR.copy()
-    points[280:], score[280:] = points[280], 2.0  # copies of one another, and the most suspect
-    alone = regrouped(points, (np.arange(350) >= 200) & (np.arange(350) < 280), score)
-    assert len(set(alone[200:280])) == 80 and alone[280:].max() - alone[280:].min() < 1e-12
+    points = POINTS.copy()
+    points[280:] = points[280] + np.array([9.0, 0, 0, 0, 0])  # copies of one another, and the most suspect
+    alone = regrouped(points, (np.arange(350) >= 200) & (np.arange(350) < 280))
+    assert (alone == LINEAR).all()  # a third of 80 is too small a core
+    points = np.concatenate([points, POINTS[200:280] + 0.01])
+    score, used = np.append(LINEAR, np.full(80, 0.9)), np.append(IN_USE, np.zeros(80, bool))
+    judged = ~used & ~((np.arange(430) >= 280) & (np.arange(430) < 350))
+    found = ranking.regrouped(score, dict(zip(ranking.MOMENTS, points.T, strict=True)), used, judged)
+    assert len(set(found[200:280])) == 80 and len(set(found[280:350].round(12))) == 1
 
 
 @pytest.mark.parametrize("suspects", [0, 140])

@@ -103,8 +103,12 @@ def scaled(file: Scored) -> dict[str, Array]:
     unused = np.isin(file.categories, UNUSED)
     used = ranking.in_use(file.scores, ranking.COMBINED, unused)
     part = ~np.isin(file.categories, LEFT_OUT)
-    found = {name: ranking.scores(file.scores, {name: 1.0}, used, unused)[part] for name in file.scores}
-    return found | {SCORE: file.scores[SCORE][part]}
+
+    def on_scale(values: Array) -> Array:
+        found = ranking.scaled(values, used, unused)
+        return (ranking.share(values) if found is None else found)[part]
+
+    return {name: values[part] if name == SCORE else on_scale(values) for name, values in file.scores.items()}
 
 
 def search(files: Sequence[Scored]) -> Search:

@@ -3,18 +3,19 @@
 For each indicator `x` that takes part, with `k` its median over tokens in use and `u` its median over tokens known to
 be unused,
 
-    score_i = weighted mean over indicators of (x_i - k) / (u - k)
+    score_i = weighted mean over indicators of min(1, (x_i - k) / (u - k))
 
 so 0 is a token like those in use, 1 one like the unused, whatever the units, and 0.5 a threshold that needs no share of
 the vocabulary to be guessed. Which tokens are in use is found by the same measure (`in_use`), as in k-means. Where no
 unused token is known, or an indicator does not tell the two apart, percentiles take the place of the above and the
-score is a rank and no distance.
+score is a rank and no distance. What one indicator finds more suspect than the unused counts as they do: a common token
+that no context happens to want may lie far beyond them by its mean probability.
 
 The suspects, from 0.5 on, then get a second look (`regrouped`). Tokens that training never wanted share one history:
 pushed down alike in every context. So mean, spread and higher moments of their logits over contexts, of which the
 thermal indicators are made, stand in a fixed relation, and these points lie close together, while a token that was seen
-once may have as low a mean logit and not the same relation. With `d` the Mahalanobis distance to the core of the
-suspects and `n` the number of indicators, a suspect's score becomes
+once may have as low a mean logit and not the same relation. With `d` the Mahalanobis distance to the core, those of
+lowest mean logit, and `n` the number of indicators, a suspect's score becomes
 
     1/2 + 1/2 / (1 + d²/n)
 
@@ -78,8 +79,8 @@ def structure(indicator: Array, used: Mask, unused: Mask) -> float:
 def scores(indicators: Mapping[str, Array], weights: Mapping[str, float], used: Mask, unused: Mask) -> Array:
     """The score of every token, `[vocab]`, by the weights of the indicators; NaN where one of these has none."""
     parts = [indicators[name] for name in weights]
-    scaled = [found for part in parts if (found := _scaled(part, used & ~unused, unused)) is not None]
-    chosen = scaled if len(scaled) == len(parts) else [_share(part) for part in parts]
+    found = [value for part in parts if (value := scaled(part, used, unused)) is not None]
+    chosen = [np.minimum(part, 1.0) for part in found] if len(found) == len(parts) else [share(part) for part in parts]
     return np.asarray(np.average(chosen, axis=0, weights=list(weights.values())))
 
 
@@ -87,13 +88,14 @@ def regrouped(score: Array, indicators: Mapping[str, Array], used: Mask, judged:
     """The scores, `[vocab]`, with the suspects' by their distance from the core of the suspects, and the others' as
     they are.
 
-    The core is the third of greatest score among the suspects that are `judged`, `[vocab]`: rows that are unused by
+    The core is the third of lowest mean logit among the suspects that are `judged`, `[vocab]`: rows that are unused by
     design may be copies of one another, and say nothing of how far apart others lie. Too small a core, or one
     without extent, changes nothing.
     """
-    suspect = score >= THRESHOLD
-    told = score[suspect & judged]
-    core = suspect & judged & (score >= np.quantile(told, 1 - _CORE_SHARE)) if len(told) else suspect & judged
+    suspect, depth = score >= THRESHOLD, indicators["mean_logit"]
+    core = suspect & judged
+    if core.any():
+        core &= depth >= np.quantile(depth[core], 1 - _CORE_SHARE)
     points = np.stack([indicators[name] for name in MOMENTS], axis=1)
     distances = _from_core(points, core, used & np.isfinite(points).all(axis=1))
     return score if distances is None else np.where(suspect, 0.5 + 0.5 / (1 + distances / len(MOMENTS)), score)
@@ -119,19 +121,20 @@ def _from_core(points: Array, core: Mask, used: Mask) -> Array | None:
 
 def has_scale(indicators: Mapping[str, Array], weights: Mapping[str, float], used: Mask, unused: Mask) -> bool:
     """Whether scores are distances; else they are ranks."""
-    return all(_scaled(indicators[name], used & ~unused, unused) is not None for name in weights)
+    return all(scaled(indicators[name], used, unused) is not None for name in weights)
 
 
-def _scaled(values: Array, used: Mask, unused: Mask) -> Array | None:
+def scaled(values: Array, used: Mask, unused: Mask) -> Array | None:
     """(x - k) / (u - k), `[vocab]`; None where there is no such scale."""
     told = np.isfinite(values)
-    if not (used & told).any() or not (unused & told).any():
+    use, none = told & used & ~unused, told & unused
+    if not use.any() or not none.any():
         return None
-    low, high = float(np.median(values[used & told])), float(np.median(values[unused & told]))
+    low, high = float(np.median(values[use])), float(np.median(values[none]))
     return (values - low) / (high - low) if math.isfinite(high - low) and high > low else None
 
 
-def _share(values: Array) -> Array:
+def share(values: Array) -> Array:
     """The percentile of each finite value as a share, `[vocab]`; NaN for the others."""
     told = np.isfinite(values)
     found = np.full(len(values), np.nan)
