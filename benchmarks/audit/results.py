@@ -130,8 +130,18 @@ def write_results(files: Sequence[Scored]) -> None:
         "axis": [{"betas": list(map(str, axis.BETAS)), **asdict(row)} for row in along],
         "left_out": [choice._asdict() for choice in found.left_out],
     }
-    (HERE / "results.json").write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
+    (HERE / "results.json").write_text(_json(record), encoding="utf-8")
     (HERE / "RESULTS.md").write_text(page(rows, found, along), encoding="utf-8")
+
+
+def _json(record: Mapping[str, Sequence[object]]) -> str:
+    """An object of lists, a line for each of their entries."""
+    lists = (f"{json.dumps(name)}: [\n{_lines(entries)}\n]" for name, entries in record.items())
+    return f"{{{', '.join(lists)}}}\n"
+
+
+def _lines(entries: Sequence[object]) -> str:
+    return ",\n".join(json.dumps(_rounded(entry)) for entry in entries)
 
 
 def _rounded(value: object) -> object:
