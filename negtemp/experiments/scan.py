@@ -10,11 +10,10 @@ Lines are tokenized apart from their neighbours, so a token that holds a line fe
 16 MiB is cut, and what lies across a cut is missed.
 """
 
-import functools
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -59,6 +58,22 @@ class Tally:
             self.lines.append(line)
 
 
+class Remembered(dict[bytes, Mapping[int, int]]):
+    """What is made of a word, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[bytes], Mapping[int, int]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: bytes) -> Mapping[int, int]:
+        made = self._make(word)
+        if len(word) <= _LONGEST_WORD:
+            if len(self) >= _WORDS:
+                self.clear()
+            self[word] = made
+        return made
+
+
 class Scanner:
     """Looks for one set of tokens. Without a vocabulary only strings are counted."""
 
@@ -73,7 +88,7 @@ class Scanner:
         # a tokenizer that begins every text with a space makes ` word` of a `word` at the beginning
         adds_space = vocabulary is not None and vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ")
         self._before = b" " if adds_space else b""
-        self._remembered = functools.lru_cache(_WORDS)(self._made)
+        self._within = Remembered(self._made)
 
     def scan(self, path: Path) -> Iterator[Occurrence | Scanned]:
         """An Occurrence for each token found, the most frequent first, then the Scanned file.
@@ -135,10 +150,8 @@ class Scanner:
         """How often a token stands in each part; 1 where there is no tokenizer to ask."""
         if self._vocabulary is None:
             return [1] * len(starts)
-        return [self._within(data[start:stop]).get(token_id, 0) for start, stop in zip(starts, stops, strict=True)]
-
-    def _within(self, part: bytes) -> Mapping[int, int]:
-        return self._remembered(part) if len(part) <= _LONGEST_WORD else self._made(part)
+        within = self._within
+        return [within[data[start:stop]].get(token_id, 0) for start, stop in zip(starts, stops, strict=True)]
 
     def _made(self, part: bytes) -> Mapping[int, int]:
         """The tokens looked for that the tokenizer makes of a part, and how often."""
