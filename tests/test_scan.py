@@ -100,6 +100,11 @@ def test_json_lines_are_read_as_strings(tmp_path: Path) -> None:
     assert found["жж".encode()].lines == (3,)
 
 
+def test_a_mark_of_byte_order_does_not_hide_the_first_line(tmp_path: Path) -> None:
+    found, whole = scanned(write(tmp_path, '\ufeff{"text": "need\\u006ce"}\n', "rows.jsonl"), None, b"needle")
+    assert found[b"needle"].lines == (1,) and whole.texts == 1
+
+
 def test_a_string_does_not_reach_into_the_next(tmp_path: Path) -> None:
     found, _ = scanned(write(tmp_path, '["nee", "dle"]\n', "rows.jsonl"), None, b"needle")
     assert found == {}

@@ -10,6 +10,7 @@ Lines are tokenized apart from their neighbours, so a token that holds a line fe
 16 MiB is cut, and what lies across a cut is missed.
 """
 
+import codecs
 import itertools
 import json
 from collections import Counter
@@ -31,6 +32,8 @@ from negtemp.theory.search import Search
 JSON_LINES = (".jsonl", ".ndjson")
 FIRST_LINES = 5
 
+# json.loads would guess at the encoding of each line
+_DECODE = json.JSONDecoder().decode
 _BLOCK = 1 << 21
 _LONGEST_LINE = 1 << 24
 _PEEK = 1 << 16
@@ -210,23 +213,26 @@ def _json_block(data: bytes, first: int) -> Block:
     """Every string of every line's value, joined by zero bytes; a line that is no JSON stands for itself."""
     texts: list[bytes] = []
     lines: list[int] = []
-    for number, line in enumerate(data.split(b"\n"), start=first):
-        try:
-            found = [text.encode("utf-8", "replace") for text in _strings(json.loads(line))]
-        except (ValueError, RecursionError):
-            found = [line]
-        texts += (text.replace(b"\0", b" ") for text in found)
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=first):
+        found = _texts(line)
+        texts += found
         lines += [number] * len(found)
     return Block(b"\0".join(texts), b"\0", lines)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _texts(line: bytes) -> list[bytes]:
+    found: list[str] = []
+    try:
+        _gather(_DECODE(line.decode()), found)
+    except (ValueError, RecursionError):
+        return [line.replace(b"\0", b" ")]
+    return [text.encode("utf-8", "replace").replace(b"\0", b" ") for text in found]
+
+
+def _gather(value: Any, found: list[str]) -> None:
     """Every string of a JSON value, names of fields left out."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
+        found.append(value)
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            _gather(item, found)
