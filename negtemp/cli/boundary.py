@@ -103,6 +103,8 @@ def _one_line(message: str) -> str:
 
 
 def _abandon_output(status: int) -> int:
-    """Point standard output at nothing, so that the interpreter's own flush at exit cannot fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """The status, after which the interpreter's own flush of standard output cannot fail again."""
+    from negtemp.views.console import lead_nowhere
+
+    lead_nowhere(sys.stdout)
     return status

@@ -11,12 +11,12 @@ from negtemp.errors import ScanError, UsageError
 from negtemp.experiments.difference import is_suspect
 from negtemp.experiments.scan import Scanner
 from negtemp.model import source
+from negtemp.model.roundtrip import IN_TEXT
 from negtemp.model.vocabulary import Vocabulary
 from negtemp.records import Header, Occurrence, Scanned
 from negtemp.views import console
 from negtemp.views import scan as view
 
-_IN_TEXT = ("normal",)
 _FAILED, _PARTIAL = 1, 4
 
 
@@ -34,7 +34,7 @@ def scan(
     json: bool,
 ) -> int:  # fmt: skip
     """Records and table of all files; the exit status: 0, 1 where no file could be read, 4 where some could not."""
-    tokens = [token for token in done.tokens if is_suspect(token) and token.category in _IN_TEXT]
+    tokens = [token for token in done.tokens if is_suspect(token) and token.category in IN_TEXT]
     scanner, failed = Scanner(tokens, vocabulary), 0
     found: list[Occurrence] = []
     read: list[Scanned] = []

@@ -27,12 +27,10 @@ from negtemp.experiments.fragments import superstrings
 from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
 from negtemp.model.engine import Engine
-from negtemp.model.roundtrip import FIELD_CATEGORIES, FieldCategory, field_categories
+from negtemp.model.roundtrip import FIELD_CATEGORIES, IN_TEXT, FieldCategory, field_categories
 from negtemp.model.weights import Weights
 from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
 from negtemp.theory import ranking
-
-ASKED: tuple[FieldCategory, ...] = ("normal",)
 
 WINDOW = 64
 _FIELD_SHARE = 0.02
@@ -132,7 +130,7 @@ class _Case:
             examiner = Examiner(self.engine)
         except PromptError:  # a context of a few tokens holds no prompt; the ranking stands without
             return
-        asked = [int(i) for i in self.order if self.categories[i] in ASKED]
+        asked = [int(i) for i in self.order if self.categories[i] in IN_TEXT]
         chosen = controls(asked)
         self.calibration = Calibration(tuple(watch(examiner.ask(chosen), len(chosen), "asking for controls")))
         if self.settings.exhaustive:

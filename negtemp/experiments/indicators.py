@@ -17,16 +17,13 @@ from negtemp.experiments import contexts
 from negtemp.experiments.verification import Watch, passed
 from negtemp.model import geometry
 from negtemp.model.engine import Engine
-from negtemp.model.roundtrip import UNREACHABLE, FieldCategory
+from negtemp.model.roundtrip import IN_TEXT, UNREACHABLE, FieldCategory
 from negtemp.model.weights import Rows, Tensor, Weights
 from negtemp.theory import indicators as formulas
 from negtemp.theory import ranking
 from negtemp.theory.thermal import ThermalSums
 
 Array = NDArray[np.float64]
-
-# the categories whose suspects are held against one another
-JUDGED = ("normal",)
 
 _FEWEST_REFERENCES = 3
 _STAND_INS = 16
@@ -86,7 +83,7 @@ def survey(
     used = ranking.in_use(found, ranking.COMBINED, unused)
     score = ranking.scores(found, ranking.COMBINED, used, unused)
     if ranking.has_scale(found, ranking.COMBINED, used, unused):
-        score = ranking.regrouped(score, found, used, np.isin(categories, JUDGED))
+        score = ranking.regrouped(score, found, used, np.isin(categories, IN_TEXT))
     return Survey(found, reference, score, ranking.structure(found["mean_logit"], used, unused))
 
 

@@ -32,6 +32,8 @@ FieldCategory = Literal[
 ]  # fmt: skip
 FIELD_CATEGORIES: tuple[FieldCategory, ...] = get_args(FieldCategory)
 UNREACHABLE: tuple[FieldCategory, ...] = ("unreachable-single", "unreachable-several")
+# what a text can hold and a model can be asked for
+IN_TEXT: tuple[FieldCategory, ...] = ("normal",)
 
 NEVER_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
 

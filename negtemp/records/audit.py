@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from negtemp.printable import printable
 from negtemp.records.lines import Json, finite, record
+from negtemp.records.piece import Pieced
 
 Verdict = Literal["strong", "weak", "rejected"]
 STRONG_BELOW, HEADLINE_BELOW, REJECTED_FROM = 0.001, 0.01, 0.1
@@ -37,7 +37,7 @@ def verdict(probability: float) -> Verdict:
 
 @record
 @dataclass(frozen=True, slots=True)
-class AuditToken:
+class AuditToken(Pieced):
     """One token of an audit.
 
     rank           0 = most suspect of the vocabulary
@@ -62,11 +62,6 @@ class AuditToken:
     verdict: Verdict | None = None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     superstrings: tuple[int, ...] = ()
-
-    @property
-    def piece(self) -> str:
-        """The safe view of the token's bytes."""
-        return printable(self.raw)
 
     def to_dict(self) -> Json:
         return {
@@ -200,7 +195,7 @@ class Difference:
 
 @record
 @dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(Pieced):
     """One under-trained token in one file.
 
     strings   times its bytes stand there, overlapping ones and parts of longer words included
@@ -217,11 +212,6 @@ class Occurrence:
     strings: int
     tokens: int | None
     lines: tuple[int, ...]
-
-    @property
-    def piece(self) -> str:
-        """The safe view of the token's bytes."""
-        return printable(self.raw)
 
     def to_dict(self) -> Json:
         return {

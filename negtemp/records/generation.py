@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
-from negtemp.printable import printable
 from negtemp.records.lines import SCHEMA, Json, finite, log, number, record
+from negtemp.records.piece import Pieced
 from negtemp.theory.temperature import Temperature
 
 Stop = Literal["length", "eog", "context"]
@@ -53,7 +53,7 @@ class Header:
 
 @record
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Pieced):
     """One emitted token. logprob, rank and entropy are of the model's own distribution at T = 1, without any filter.
 
     raw              the token's bytes
@@ -77,11 +77,6 @@ class Step:
     gap: float
     sampled_logprob: float
     centroid_percentile: float | None = None
-
-    @property
-    def piece(self) -> str:
-        """The safe view of the token's bytes."""
-        return printable(self.raw)
 
     def to_dict(self) -> Json:
         return {

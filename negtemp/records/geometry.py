@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from negtemp.printable import printable
 from negtemp.records.lines import Json, finite, record
+from negtemp.records.piece import Pieced
 
 Matrix = Literal["embedding", "unembedding"]
 
@@ -67,7 +67,7 @@ class MatrixGeometry:
 
 @record
 @dataclass(frozen=True, slots=True)
-class TokenGeometry:
+class TokenGeometry(Pieced):
     """One token in one matrix; the figures are None where its row is not finite.
 
     category              `model.roundtrip`'s, or `user-defined`
@@ -86,11 +86,6 @@ class TokenGeometry:
     cosine: float | None
     percentile: float | None
     ordinary_percentile: float | None
-
-    @property
-    def piece(self) -> str:
-        """The safe view of the token's bytes."""
-        return printable(self.raw)
 
     def to_dict(self) -> Json:
         return {

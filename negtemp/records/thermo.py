@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from negtemp.printable import printable
 from negtemp.records.lines import Json, finite, number, record
+from negtemp.records.piece import Pieced
 from negtemp.theory.temperature import Temperature
 
 Value = TypeVar("Value")
@@ -57,7 +57,7 @@ class Thermo:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedToken:
+class PlacedToken(Pieced):
     """A token and where it stands in one distribution: its logit and ln p at T = 1, in nats."""
 
     token_id: int
@@ -65,11 +65,6 @@ class PlacedToken:
     category: str
     logit: float
     logprob: float
-
-    @property
-    def piece(self) -> str:
-        """The safe view of the token's bytes."""
-        return printable(self.raw)
 
     def to_dict(self) -> Json:
         return {

@@ -34,12 +34,17 @@ def stdout(file: IO[str] | None = None) -> Console:
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
+def lead_nowhere(stream: IO[str]) -> None:
+    """Point a stream at nothing, so that what waits to be written, at exit at the latest, cannot fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 class _Remarks(Console):
     """Nobody has to read these: the result goes on without a reader, and what waits to be written goes nowhere."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        lead_nowhere(self.file)
 
 
 def stderr() -> Console:
