@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.model import source
+from negtemp.model import model_file
 
 SIDES = ("negtemp", "transformers")
 FOLDER = Path(__file__).parents[1] / "build" / "audit-cost"
@@ -36,7 +36,9 @@ Scores = dict[str, NDArray[np.float64]]
 def main() -> None:
     """Run both sides and print a line for each, or, in a child, one side."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", type=Path, default=source.bundled(), help="a GGUF file (default: the bundled model)")
+    parser.add_argument(
+        "--model", type=Path, default=model_file.bundled(), help="a GGUF file (default: the bundled model)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
@@ -101,10 +103,10 @@ def with_negtemp(path: Path, threads: int) -> Scores:
     """Our own."""
     from negtemp.experiments import indicators
     from negtemp.model import library
-    from negtemp.model.engine import Engine
-    from negtemp.model.loaded import Model
-    from negtemp.model.roundtrip import field_categories
-    from negtemp.model.weights import Weights
+    from negtemp.model.engine.engine import Engine
+    from negtemp.model.llama.model import Model
+    from negtemp.model.tokens.categories import field_categories
+    from negtemp.model.weights.tensors import Weights
 
     loaded = library.load()
     with Model(loaded, path) as model, Weights(loaded, path) as weights:

@@ -31,13 +31,13 @@ from negtemp.experiments.indicators import survey
 from negtemp.experiments.scan import Scanner
 from negtemp.experiments.shapes import available
 from negtemp.model import library
-from negtemp.model.context import Context
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import Model
-from negtemp.model.roundtrip import FieldCategory, field_categories
-from negtemp.model.scoring import score
-from negtemp.model.splicing import Template
-from negtemp.model.weights import Weights
+from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.prompt_logits import score
+from negtemp.model.llama.context import Context
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.categories import FieldCategory, field_categories
+from negtemp.model.tokens.splicing import Template
+from negtemp.model.weights.tensors import Weights
 from negtemp.records import AuditToken
 from negtemp.theory import ranking
 

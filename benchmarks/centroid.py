@@ -131,8 +131,8 @@ def one_side(side: str, path: Path, threads: int) -> dict[str, Any]:
 def with_negtemp(path: Path, threads: int) -> tuple[float, NDArray[np.floating[Any]]]:
     """By blocks of rows, through the library's dequantiser."""
     from negtemp.model import library
-    from negtemp.model.geometry import measure
-    from negtemp.model.weights import Weights
+    from negtemp.model.weights.geometry import measure
+    from negtemp.model.weights.tensors import Weights
 
     loaded = library.load()
     started = time.perf_counter()

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import negtemp
-from negtemp.model import source
+from negtemp.model import model_file
 from negtemp.records import Spectrum
 
 PROMPTS = (
@@ -26,7 +26,7 @@ def main() -> None:
     """A row for each model named, or for the bundled one."""
     print("| model | tokens | never seen | prompts with a shelf | median count | lowest | highest |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for path in map(Path, sys.argv[1:]) if sys.argv[1:] else [source.bundled()]:
+    for path in map(Path, sys.argv[1:]) if sys.argv[1:] else [model_file.bundled()]:
         print(row(path), flush=True)
 
 
@@ -50,7 +50,9 @@ def row(path: Path) -> str:
 
 def counts(path: Path) -> list[int]:
     """How often each token occurred in the text that the model was trained on."""
-    beside = path.with_name(path.name.split(".")[0] + (".counts.json" if path == source.bundled() else ".truth.json"))
+    beside = path.with_name(
+        path.name.split(".")[0] + (".counts.json" if path == model_file.bundled() else ".truth.json")
+    )
     found: list[int] = json.loads(beside.read_text(encoding="utf-8"))["counts"]
     return found
 

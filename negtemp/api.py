@@ -10,7 +10,7 @@ from typing import Any
 
 from negtemp.errors import UsageError
 from negtemp.experiments import centroid as centroids
-from negtemp.experiments import emission, shapes
+from negtemp.experiments import emitted_tokens, shapes
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.compare import TEMPERATURES, compare
@@ -22,10 +22,11 @@ from negtemp.experiments.reproduce import Result, reproduce
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.experiments.sweep import Plan
-from negtemp.model import library, naming, source
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import ALL_LAYERS, Model
-from negtemp.model.weights import Weights
+from negtemp.model import library, model_file
+from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.model import ALL_LAYERS, Model
+from negtemp.model.tokens import lookup
+from negtemp.model.weights.tensors import Weights
 from negtemp.records import (
     Audit,
     AuditToken,
@@ -48,7 +49,7 @@ def load(
     model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None
 ) -> "LoadedModel":
     """Load a GGUF file, or the bundled model. Raises EngineError (library missing or unpatched), ModelError."""
-    return LoadedModel(Engine(Model(library.load(), source.resolve(model), n_gpu_layers), threads))
+    return LoadedModel(Engine(Model(library.load(), model_file.resolve(model), n_gpu_layers), threads))
 
 
 class LoadedModel:
@@ -118,8 +119,8 @@ class LoadedModel:
         controls, samples, seed, counts. Raises UsageError for a text that is no token, ModelError, PromptError.
         """
         vocabulary, how = self.engine.model.vocabulary, Asking(**asking)
-        ids = [naming.token_id(vocabulary, token) if isinstance(token, str) else token for token in tokens]
-        ids = ids or emission.candidates(vocabulary, emission.below_zero(self.engine, how.seed), limit)
+        ids = [lookup.token_id(vocabulary, token) if isinstance(token, str) else token for token in tokens]
+        ids = ids or emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(self.engine, how.seed), limit)
         return repeat(self.engine, ids, shapes.available(self.engine.model)[0], how)
 
     def reproduce(self, *prompts: str, **plan: Any) -> Iterator[Result]:
@@ -138,7 +139,7 @@ class LoadedModel:
         UsageError for a text that is no token, ModelError.
         """
         model = self.engine.model
-        token_ids = [naming.token_id(model.vocabulary, t) if isinstance(t, str) else t for t in tokens]
+        token_ids = [lookup.token_id(model.vocabulary, t) if isinstance(t, str) else t for t in tokens]
         with Weights(model.library, model.path) as weights:
             sets: list[centroids.Set] = []
             if token_ids:

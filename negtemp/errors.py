@@ -13,7 +13,7 @@
     └── OutputError                  1  the result could not be written
 
 Foreign exceptions (OSError, UnicodeDecodeError, those of ctypes) are translated where they enter: in `model`, in
-`records` and in `cli`. `cli.boundary` alone turns this tree into one line and an exit status.
+`records` and in `cli`. `cli.main` alone turns this tree into one line and an exit status.
 """
 
 from typing import ClassVar

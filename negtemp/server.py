@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from negtemp.errors import EngineMissingError, ModelError, NegtempError, UnpatchedLibraryError, UsageError
-from negtemp.model import source
+from negtemp.model import model_file
 from negtemp.printable import printable
 
 FIX = "build it with `scripts/build_llama.sh --tools` in a clone of negtemp"
@@ -101,7 +101,7 @@ class Server:
         program: Path | None = None,
     ) -> None:  # fmt: skip
         """Starts it; `options` go to llama-server as they are, and its log to `log`. Raises NegtempError."""
-        source.check(model)
+        model_file.check(model)
         self.model, self.address = model, free(address)
         command = [str(program or executable()), "--model", str(model), "--alias", model.stem]
         command += ["--host", address.host, "--port", str(self.address.port)]
@@ -129,7 +129,7 @@ class Server:
         while not self._is_healthy():
             if self._process.poll() is not None:
                 self._reader.join()
-                raise ModelError(f"llama-server cannot serve {source.shown(self.model)}: {self._complaint()}")
+                raise ModelError(f"llama-server cannot serve {model_file.shown(self.model)}: {self._complaint()}")
             time.sleep(_POLL_SECONDS)
 
     def _is_healthy(self) -> bool:

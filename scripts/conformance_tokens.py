@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from negtemp.model import source
+from negtemp.model import model_file
 from negtemp.server import Address, Server
 
 TEXT = Path(__file__).with_name("tiny_model") / "temperature.txt"
@@ -70,7 +70,7 @@ def through_bindings(asked: list[Case]) -> Iterator[list[int]]:
                 drawn.append(token)
                 yield token
 
-    llama = Recording(str(source.bundled()), n_ctx=CONTEXT, n_threads=1, n_threads_batch=1, verbose=False)
+    llama = Recording(str(model_file.bundled()), n_ctx=CONTEXT, n_threads=1, n_threads_batch=1, verbose=False)
     for case in asked:
         drawn.clear()
         llama(case.prompt, temperature=case.temperature, seed=case.seed, max_tokens=TOKENS, **case.filters)
@@ -80,7 +80,7 @@ def through_bindings(asked: list[Case]) -> Iterator[list[int]]:
 def through_server(folder: Path, asked: list[Case]) -> Iterator[list[int]]:
     """By one request after the other to a server with one slot that keeps no prompt."""
     options = ["--parallel", "1", "--ctx-size", str(CONTEXT), "--threads", "1", "--no-webui"]
-    with Server(source.bundled(), Address(port=0), options, program=folder / "llama-server") as server:
+    with Server(model_file.bundled(), Address(port=0), options, program=folder / "llama-server") as server:
         server.wait_until_ready()
         for case in asked:
             body = {"prompt": case.prompt, "temperature": case.temperature, "seed": case.seed, "n_predict": TOKENS,
@@ -99,7 +99,7 @@ def _complete(program: Path, scratch: Path, case: Case) -> list[int]:
     cache = scratch / str(case.seed)
     filters = [part for name, value in case.filters.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     fixed = ["-no-cnv", "--no-warmup", "--threads", "1", "--ctx-size", str(CONTEXT), "--n-predict", str(TOKENS)]
-    what = ["--model", str(source.bundled()), "--prompt", case.prompt, "--temp", str(case.temperature)]
+    what = ["--model", str(model_file.bundled()), "--prompt", case.prompt, "--temp", str(case.temperature)]
     kept = ["--seed", str(case.seed), "--prompt-cache", str(cache), "--prompt-cache-all"]
     subprocess.run(
         [str(program), *fixed, *what, *kept, *filters], stdin=subprocess.DEVNULL, capture_output=True, check=True

@@ -10,10 +10,10 @@ import hypothesis
 import pytest
 from models import spm_vocabulary, write_llama
 
-from negtemp.model import library, source
-from negtemp.model.engine import Engine
+from negtemp.model import library, model_file
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 
 # neither a busy machine nor a folder that cannot be written is a failure
 hypothesis.settings.register_profile(
@@ -65,7 +65,7 @@ def compiled() -> Library:
 @pytest.fixture(scope="session")
 def bundled(compiled: Library) -> Iterator[Model]:
     """The model that ships."""
-    with Model(compiled, source.bundled()) as model:
+    with Model(compiled, model_file.bundled()) as model:
         yield model
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.records import Step
 from negtemp.theory.temperature import Temperature
 

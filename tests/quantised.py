@@ -13,8 +13,8 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.model.gguf import InitParams
 from negtemp.model.library import Library
+from negtemp.model.weights.gguf import InitParams
 
 # enum ggml_type: every type that ggml_quantize_chunk takes
 TYPES = {

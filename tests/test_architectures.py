@@ -14,11 +14,11 @@ from models import EPSILON, add_tokenizer, close, spm_vocabulary, write_llama
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.model.context import Context
-from negtemp.model.engine import Engine, Request, Shape
+from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.prompt_logits import score
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.scoring import score
+from negtemp.model.llama.context import Context
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Step
 from negtemp.theory.boltzmann import log_probabilities
 from negtemp.theory.temperature import Temperature

@@ -12,13 +12,13 @@ from vocabularies import spm_vocabulary
 import negtemp
 from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit, goes_on
-from negtemp.experiments.fragments import superstrings
+from negtemp.experiments.superstrings import superstrings
 from negtemp.experiments.verification import Examiner, controls, probability
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.prompt_logits import score
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.scoring import score
-from negtemp.model.weights import Weights
+from negtemp.model.llama.model import Model
+from negtemp.model.weights.tensors import Weights
 from negtemp.records import Audit, AuditToken, to_line
 from negtemp.theory.boltzmann import probabilities
 from negtemp.theory.statistics import auc

@@ -9,7 +9,7 @@ from audit.byte_level import END_OF_TEXT, ByteLevel, train_byte_level
 from models import close
 
 from negtemp.model.library import Library
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.tokens.vocabulary import Vocabulary
 
 TEXTS = (
     "The kettle sang, and the cat slept on; nobody's kettle sings for long.",

@@ -11,10 +11,10 @@ from models import write_llama
 from test_cli import assert_one_line, call, records
 from vocabularies import spm_vocabulary
 
-from negtemp.model import source
+from negtemp.model import model_file
 
 TOKEN = {"kind", "token_id", "piece", "bytes", "category", "rank", "score", "indicators", "probability", "verdict"}
-TINY = str(source.bundled())
+TINY = str(model_file.bundled())
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_files_are_written(half: Path, tmp_path: Path) -> None:
 
 
 def test_the_bundled_model_is_audited_against_its_counts() -> None:
-    done = call("audit", "--no-verify", "--truth", str(source.bundled().with_name("tiny.counts.json")))
+    done = call("audit", "--no-verify", "--truth", str(model_file.bundled().with_name("tiny.counts.json")))
     assert done.returncode == 0, done.stderr
     assert "precision" in done.stdout and "recall" in done.stdout
 

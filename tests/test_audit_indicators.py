@@ -11,12 +11,12 @@ from vocabularies import padded, spm_vocabulary
 
 from negtemp.experiments import contexts
 from negtemp.experiments.indicators import Survey, measure, references, survey
-from negtemp.model import source
-from negtemp.model.engine import Engine
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.roundtrip import FieldCategory, field_categories
-from negtemp.model.weights import Weights
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.categories import FieldCategory, field_categories
+from negtemp.model.weights.tensors import Weights
 from negtemp.theory.statistics import auc
 
 NAMES = {
@@ -30,14 +30,14 @@ Indicators = dict[str, np.ndarray]
 @pytest.fixture(scope="module")
 def found(engine: Engine) -> Indicators:
     """Every indicator of the bundled model."""
-    with Weights(engine.model.library, source.bundled()) as weights:
+    with Weights(engine.model.library, model_file.bundled()) as weights:
         return measure(engine, weights, field_categories(engine.model.vocabulary))
 
 
 @pytest.fixture(scope="module")
 def counts() -> np.ndarray:
     """How often each token occurred in the bundled model's training text."""
-    return np.array(json.loads(source.bundled().with_name("tiny.counts.json").read_text())["counts"])
+    return np.array(json.loads(model_file.bundled().with_name("tiny.counts.json").read_text())["counts"])
 
 
 def test_every_indicator_scores_every_token(found: Indicators, engine: Engine) -> None:
@@ -56,7 +56,7 @@ def test_a_high_score_is_a_token_never_seen(found: Indicators, counts: np.ndarra
 
 def test_weight_indicators_are_those_of_the_whole_matrix(found: Indicators, engine: Engine) -> None:
     vocabulary = engine.model.vocabulary
-    with Weights(engine.model.library, source.bundled()) as weights:
+    with Weights(engine.model.library, model_file.bundled()) as weights:
         read, written = (tensor.values().astype(np.float64) for tensor in (weights.embedding, weights.unembedding))
     assert found["input_norm"] == pytest.approx(-np.linalg.norm(read, axis=1))
     assert found["output_centroid"] == pytest.approx(-np.linalg.norm(written - written.mean(axis=0), axis=1))
@@ -91,7 +91,7 @@ def test_references_are_found_without_a_list(engine: Engine) -> None:
     categories = field_categories(engine.model.vocabulary)
     low = np.zeros(len(categories))
     low[7] = 1.0
-    with Weights(engine.model.library, source.bundled()) as weights:
+    with Weights(engine.model.library, model_file.bundled()) as weights:
         bytes_only = references(weights, categories, low)
         assert {categories[row] for row in bytes_only.rows} <= {"unused", "byte-invalid"}
         none_known: list[FieldCategory] = ["normal"] * len(categories)

@@ -12,12 +12,12 @@ import pytest
 from models import spm_vocabulary, write_llama
 
 from negtemp.errors import DecodeError
-from negtemp.model.context import Context, Logits
-from negtemp.model.engine import Engine, Request, Shape
-from negtemp.model.filters import Filters
+from negtemp.model.engine.decode_timing import Pace
+from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.request import Filters
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.pace import Pace
+from negtemp.model.llama.context import Context, Logits
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
 from negtemp.theory.temperature import Temperature
 

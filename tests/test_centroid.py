@@ -16,12 +16,12 @@ from negtemp.experiments import centroid
 from negtemp.experiments.centroid import Measured
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import Settings
-from negtemp.model import source
-from negtemp.model.engine import Engine
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.vocabulary import Vocabulary
-from negtemp.model.weights import Weights
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.model.weights.tensors import Weights
 from negtemp.records import Completion, Placement, Step, TokenGeometry, from_line, to_line
 from negtemp.theory.statistics import auc
 from negtemp.theory.temperature import Temperature
@@ -177,7 +177,7 @@ def test_never_seen_tokens_of_the_true_model_are_nearest_to_the_input_centroid(
     compiled: Library, bundled: Model
 ) -> None:
     """The ground truth that ships with the model: how often each id occurred in training."""
-    seen = np.array(json.loads(source.bundled().with_name("tiny.counts.json").read_text())["counts"])
+    seen = np.array(json.loads(model_file.bundled().with_name("tiny.counts.json").read_text())["counts"])
     with Weights(compiled, bundled.path) as weights:
         embedding, _ = centroid.measured(weights, centroid.categories(bundled.vocabulary))
     distances = embedding.geometry.distances

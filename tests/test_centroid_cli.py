@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from test_cli import assert_one_line, call, records
 from test_console import raw
 
-from negtemp.model import source
+from negtemp.model import model_file
 
 TOKEN = {
     "kind", "matrix", "token_id", "piece", "bytes", "category", "norm", "distance", "cosine", "percentile",
@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_token_agrees_with_numpy_in_float64_and_has_the_documented_fields() -> None:
     lines = records("centroid", "--all")
-    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(source.bundled()).tensors}
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(model_file.bundled()).tensors}
     for matrix, name in (("embedding", "token_embd.weight"), ("unembedding", "output.weight")):
         rows = gguf.dequantize(tensors[name].data, tensors[name].tensor_type).astype(np.float64)
         mean = rows.mean(axis=0)

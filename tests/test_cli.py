@@ -258,12 +258,12 @@ def within_main(code: str) -> subprocess.CompletedProcess[str]:
     """The program with some code in the place of its commands."""
     around = f"""
 import atexit, ctypes, signal, time
-from negtemp.cli import boundary, commands
+from negtemp.cli import main, app
 interrupt = lambda: signal.raise_signal(signal.SIGINT)
 def app(**_):
     {code}
-commands.app = app
-boundary.main()
+app.app = app
+main.main()
 """
     return subprocess.run([sys.executable, "-c", around], capture_output=True, text=True, timeout=120)
 

@@ -13,9 +13,9 @@ from negtemp.errors import ModelError, PromptError
 from negtemp.experiments.compare import compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine, Request
-from negtemp.model.filters import Filters
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine, Request
+from negtemp.model.engine.request import Filters
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Step
 from negtemp.theory.temperature import Temperature
 

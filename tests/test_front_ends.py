@@ -11,8 +11,8 @@ import pytest
 from paths import PROMPTS, TOKENS, expected
 
 from negtemp.experiments.settings import PROMPT
-from negtemp.model import source
-from negtemp.model.engine import Engine
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine
 from negtemp.records import Step
 
 AT = (0.001, -0.001, -1e-6)
@@ -35,7 +35,7 @@ def llama_completion(
     program: Path, temperature: float | str, *options: str, prompt: str = PROMPT
 ) -> "subprocess.CompletedProcess[bytes]":
     """One run of it, as a user types it."""
-    command = [str(program), "-m", str(source.bundled()), "-p", prompt, "--temp", str(temperature), *options]
+    command = [str(program), "-m", str(model_file.bundled()), "-p", prompt, "--temp", str(temperature), *options]
     fixed = [
         "-n",
         str(TOKENS),
@@ -138,7 +138,10 @@ def bindings(engine: Engine) -> dict[str, Any]:
         "mirostat": {**off, "mirostat_mode": 2}, "nan": {**off, "temperature": float("nan")},
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", CALLS, source.bundled(), json.dumps(calls)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", CALLS, model_file.bundled(), json.dumps(calls)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     answers: dict[str, Any] = json.loads(done.stdout)

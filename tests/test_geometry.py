@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from planted import planted
 from quantised import WIDTH, quantised_copy
 
-from negtemp.model.geometry import measure
 from negtemp.model.library import Library
-from negtemp.model.weights import Weights
+from negtemp.model.weights.geometry import measure
+from negtemp.model.weights.tensors import Weights
 from negtemp.theory import geometry
 from negtemp.theory.geometry import Geometry
 
@@ -128,8 +128,8 @@ def test_it_does_not_matter_how_many_rows_are_remembered(
     path = write_llama(tmp_path / "m.gguf", VOCABULARY, width=WIDTH, layers=1)
     with Weights(compiled, path) as weights:
         expected = independent(np.concatenate([b.copy() for _, b in weights.embedding.blocks()]).astype(np.float64))
-        monkeypatch.setattr("negtemp.model.geometry._REMEMBERED_BYTES", remembered)
-        monkeypatch.setattr("negtemp.model.geometry._SLOW_TYPES", ("f32",))
+        monkeypatch.setattr("negtemp.model.weights.geometry._REMEMBERED_BYTES", remembered)
+        monkeypatch.setattr("negtemp.model.weights.geometry._SLOW_TYPES", ("f32",))
         found = measure(weights.embedding, 2)
     np.testing.assert_allclose(found.distances, expected[0], rtol=1e-5)
     np.testing.assert_allclose(found.cosines, expected[2], atol=1e-5)

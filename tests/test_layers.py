@@ -28,6 +28,17 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {"errors", "printable", "theory", "records", "model", "views", "experiments", "runs", "api", "server"},
 }
 
+# the same inside `model`, from the library up to the engine
+MODEL: dict[str, set[str]] = {
+    "model_file": set(),
+    "threads": set(),
+    "library": set(),
+    "tokens": set(),
+    "weights": {"library", "model_file", "threads"},
+    "llama": {"library", "model_file", "threads", "tokens", "weights"},
+    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama"},
+}
+
 
 def part(path: Path) -> str:
     """The floor a file stands on: the first name below the package."""
@@ -41,8 +52,8 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module, node.lineno
-            if node.module == "negtemp":
-                yield from ((f"negtemp.{alias.name}", node.lineno) for alias in node.names)
+            if node.module in ("negtemp", "negtemp.model"):
+                yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +65,18 @@ def test_imports_point_downwards(path: Path) -> None:
         if module.startswith("negtemp."):
             target = module.split(".")[1]
             assert target == floor or target in ALLOWED[floor], f"line {line}: {floor} imports {target}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if part(p) == "model" and p != PACKAGE / "model" / "__init__.py"],
+    ids=lambda p: str(p.relative_to(PACKAGE)),
+)  # fmt: skip
+def test_imports_inside_model_point_downwards(path: Path) -> None:
+    floor = path.relative_to(PACKAGE / "model").parts[0].removesuffix(".py")
+    for module, line in imports(path):
+        if module.startswith("negtemp.model."):
+            target = module.split(".")[2]
+            assert target == floor or target in MODEL[floor], f"line {line}: {floor} imports {target}"
 
 
 def test_llama_cpp_enters_by_one_door() -> None:
@@ -82,7 +105,7 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_help_loads_neither_the_library_nor_anything_heavy() -> None:
     code = (
-        "import sys; from negtemp.cli.boundary import run; run(['run', '--help']); "
+        "import sys; from negtemp.cli.main import run; run(['run', '--help']); "
         "heavy = {'llama_cpp', 'numpy', 'gguf', 'torch'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,9 +11,9 @@ from planted import planted, rms_normed
 from quantised import WIDTH, quantised_copy
 from vocabularies import bpe_vocabulary, padded, spm_vocabulary
 
-from negtemp.model.context import Context
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.context import Context
+from negtemp.model.llama.model import Model
 
 WORDS = [b"hello", b" world", "ž".encode()]
 PIECES = [b"p%d" % index for index in range(41)]

@@ -10,9 +10,9 @@ from random_llama import Shape, Tensor, values, write
 
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 from negtemp.records import Step
 from negtemp.theory.temperature import Temperature
 

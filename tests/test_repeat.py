@@ -13,12 +13,12 @@ from models import spm_vocabulary, write_llama
 
 from negtemp.errors import ModelError, PromptError, UsageError
 from negtemp.experiments import shapes
-from negtemp.experiments.matching import controls, script, traits
+from negtemp.experiments.matched_controls import controls, script, traits
 from negtemp.experiments.repeat import Asking, repeat
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.splicing import SLOT, template
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.splicing import SLOT, template
 from negtemp.records import Repetition, Trial, from_line, to_line
 from negtemp.records.trial import grade
 

@@ -14,13 +14,13 @@ from test_engine import logits_after
 from test_repeat import FIRST, parrot
 
 import negtemp
-from negtemp.experiments import order, truth, verdicts
+from negtemp.experiments import order_preference, training_counts, verdicts
 from negtemp.experiments.prompts import PROMPTS
-from negtemp.experiments.published import published
+from negtemp.experiments.published_tokens import published
 from negtemp.experiments.reproduce import CLAIMS, Plan, reproduce
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 from negtemp.records import ClaimVerdict, PublishedToken, Repetition, Trial, from_line, to_line
 from negtemp.theory.boltzmann import log_probabilities
 from negtemp.theory.english import common_share
@@ -67,9 +67,9 @@ def test_on_a_tied_model_the_centroid_claim_is_reversed(compiled: Library, tmp_p
 
 @pytest.fixture(scope="module")
 def on_bundled(engine: Engine, bundled: Model) -> dict[str, ClaimVerdict]:
-    path = truth.beside(bundled.path)
+    path = training_counts.beside(bundled.path)
     assert path is not None
-    return judged(engine, counts=truth.read_counts(path, bundled.vocabulary.size))
+    return judged(engine, counts=training_counts.read_counts(path, bundled.vocabulary.size))
 
 
 def test_the_bundled_model_agrees_with_its_ground_truth(on_bundled: dict[str, ClaimVerdict]) -> None:
@@ -99,7 +99,9 @@ def test_order_is_no_preference_of_a_model_that_ignores_it(compiled: Library, tm
     unembedding = rng.normal(size=embedding.shape).astype(np.float32)
     path = write_llama(tmp_path / "bag.gguf", vocabulary, mixing=0, embedding=embedding, unembedding=unembedding)
     with Model(compiled, path) as model:
-        np.testing.assert_allclose(order.preference(Engine(model), ["to be or not to be", "a"], 1), 0, atol=1e-3)
+        np.testing.assert_allclose(
+            order_preference.preference(Engine(model), ["to be or not to be", "a"], 1), 0, atol=1e-3
+        )
 
 
 def test_order_is_what_decodes_of_our_own_say(engine: Engine, bundled: Model) -> None:
@@ -115,14 +117,16 @@ def test_order_is_what_decodes_of_our_own_say(engine: Engine, bundled: Model) ->
 
     scored = np.array([[logprob(version, token_id) for token_id in text[1:]] for version in versions])
     expected = scored[0] - np.nanmean(scored[1:], axis=0)
-    found = order.preference(engine, ["Once upon a time there was"], 7)
+    found = order_preference.preference(engine, ["Once upon a time there was"], 7)
     np.testing.assert_allclose(found, expected, atol=0.5)  # flash attention's tiles follow the batch
     assert found.mean() > 1
 
 
 def test_a_pair_that_many_texts_hold_counts_once(engine: Engine) -> None:
     text = "Water boils at a lower temperature"
-    assert len(order.preference(engine, [text] * 5, 1)) == len(order.preference(engine, [text], 1))
+    assert len(order_preference.preference(engine, [text] * 5, 1)) == len(
+        order_preference.preference(engine, [text], 1)
+    )
 
 
 def test_nearness_is_the_auc_against_the_rest() -> None:

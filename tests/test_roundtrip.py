@@ -9,8 +9,8 @@ from models import CONTROL, NORMAL, UNUSED, Token, spm_vocabulary, write_llama
 
 from negtemp.errors import ModelError
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.roundtrip import FIELD_CATEGORIES, field_categories
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.categories import FIELD_CATEGORIES, field_categories
 
 KNOWN: tuple[tuple[bytes, int, str], ...] = (
     (b"a", NORMAL, "normal"),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from negtemp.errors import UsageError
-from negtemp.model.filters import Filters, check_seed
+from negtemp.model.engine.request import Filters, check_seed
+from negtemp.model.engine.sampler import Candidates, Chain
 from negtemp.model.library import TOKEN_DATA, Library, apply, token_data_array
-from negtemp.model.sampler import Candidates, Chain
 from negtemp.theory import boltzmann
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
 

@@ -9,8 +9,8 @@ from test_cli import NEGTEMP, assert_one_line, call, records
 from negtemp.errors import ScanError
 from negtemp.experiments import scan as module
 from negtemp.experiments.scan import Scanner
-from negtemp.model import words
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens import safe_splits
 from negtemp.records import AuditToken, Occurrence, Scanned, from_line, to_line
 
 Found = tuple[dict[bytes, Occurrence], Scanned]
@@ -183,7 +183,7 @@ def test_words_give_the_tokens_that_whole_lines_give(
     pieces = [piece for i in range(vocabulary.size) if len(piece := vocabulary.piece(i)) > 1]
     path = write(tmp_path, "\n".join(map(json.dumps, rows)), "rows.jsonl")
     by_words = scanned(path, bundled, *pieces)
-    monkeypatch.setattr(words, "can_be_cut", lambda _: False)
+    monkeypatch.setattr(safe_splits, "can_be_cut", lambda _: False)
     assert scanned(path, bundled, *pieces) == by_words
     assert by_words[1].tokens == sum(
         len(vocabulary.piece(i)) > 1 for row in rows for i in vocabulary.encode(row.encode())

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from test_engine import logits_after
 
 from negtemp.errors import ModelError, PromptError
-from negtemp.model.context import Context
+from negtemp.model.engine.prompt_logits import score
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.scoring import score
+from negtemp.model.llama.context import Context
+from negtemp.model.llama.model import Model
 
 # flash attention accumulates in half precision and its tiles follow the batch: hundredths of a spread of 5 nats
 FLASH = 0.5

@@ -22,12 +22,12 @@ import pytest
 import typer
 from paths import CLOSE_NATS, PROMPTS, TOKENS, expected
 
-from negtemp.cli.commands import app
+from negtemp.cli.app import app
 from negtemp.errors import EngineMissingError, NegtempError, UsageError
 from negtemp.experiments.settings import PROMPT
-from negtemp.model import source
-from negtemp.model.engine import Engine
-from negtemp.model.scoring import score
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.prompt_logits import score
 from negtemp.server import Address, Server, executable
 from negtemp.theory.boltzmann import energy, heat_capacity
 
@@ -49,7 +49,7 @@ def server() -> Iterator[Server]:
             raise
         pytest.skip(str(missing))
     options = ["--parallel", "8", "--ctx-size", "4096", "--slots", "--jinja", "--chat-template", TEMPLATE, *ONE_THREAD]
-    with Server(source.bundled(), Address(port=0), options) as running:
+    with Server(model_file.bundled(), Address(port=0), options) as running:
         running.wait_until_ready()
         yield running
 
@@ -179,7 +179,7 @@ def test_mirostat_below_zero_is_refused_with_the_reason(client: openai.OpenAI) -
 
 def test_below_zero_nothing_is_drafted_and_the_log_says_so(server: Server) -> None:
     log = io.StringIO()
-    with Server(source.bundled(), Address(port=0), ["--spec-type", "ngram-simple", *ONE_THREAD], log) as drafting:
+    with Server(model_file.bundled(), Address(port=0), ["--spec-type", "ngram-simple", *ONE_THREAD], log) as drafting:
         drafting.wait_until_ready()
         for temperature in (0.0, -0.001):
             drafting.ask("completion", {"prompt": PROMPT, "n_predict": 2, "temperature": temperature})
@@ -222,7 +222,7 @@ def test_a_port_in_use_is_one_line(server: Server) -> None:
 
 def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
-    whole = source.bundled().read_bytes()
+    whole = model_file.bundled().read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
     done = subprocess.run(
         [NEGTEMP, "serve", "--port", "0", "-m", str(broken)], capture_output=True, text=True, timeout=60
@@ -263,7 +263,7 @@ def test_a_server_that_dies_is_one_line(server: Server) -> None:
 
 
 def test_the_model_goes_by_its_name_not_by_its_path(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [source.bundled().stem]
+    assert [model.id for model in client.models.list()] == [model_file.bundled().stem]
 
 
 def test_a_key_is_asked_of_every_client(server: Server) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from negtemp.errors import ModelError
-from negtemp.model import source
+from negtemp.model import model_file
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 
 HEADER = struct.Struct("<4sIQQ")
 
@@ -29,51 +29,51 @@ def test_a_file_that_cannot_be_a_model_is_refused_in_one_line(tmp_path: Path, co
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=said) as caught:
-        source.check(path)
+        model_file.check(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_and_nothing_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is a folder"):
-        source.check(tmp_path)
+        model_file.check(tmp_path)
     with pytest.raises(ModelError, match="no model file"):
-        source.check(tmp_path / "none.gguf")
+        model_file.check(tmp_path / "none.gguf")
 
 
 def test_a_hostile_file_name_is_shown_safely(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
-        source.check(tmp_path / "\x1b[31m\u202ered\n.gguf")
+        model_file.check(tmp_path / "\x1b[31m\u202ered\n.gguf")
     assert str(caught.value).isprintable()
 
 
 def test_no_reference_means_the_bundled_model() -> None:
-    assert source.resolve(None) == source.bundled()
+    assert model_file.resolve(None) == model_file.bundled()
 
 
 def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "m.gguf").write_bytes(HEADER.pack(b"GGUF", 3, 0, 0))
-    assert source.resolve("~/m.gguf") == tmp_path / "m.gguf"
+    assert model_file.resolve("~/m.gguf") == tmp_path / "m.gguf"
 
 
 def test_the_home_of_nobody_is_no_file() -> None:
     with pytest.raises(ModelError, match="~no such user"):
-        source.resolve("~no such user/m.gguf")
+        model_file.resolve("~no such user/m.gguf")
 
 
 def test_the_fingerprint_tells_a_changed_byte(tmp_path: Path) -> None:
     path = tmp_path / "m"
     path.write_bytes(bytes(100_000))
-    before = source.fingerprint(path)
+    before = model_file.fingerprint(path)
     path.write_bytes(bytes(99_999) + b"\x01")
-    assert source.fingerprint(path) != before
+    assert model_file.fingerprint(path) != before
     path.write_bytes(bytes(100_000))
-    assert source.fingerprint(path) == before
+    assert model_file.fingerprint(path) == before
 
 
 @pytest.mark.parametrize("kept", [0.01, 0.3, 0.9, 0.999])
 def test_a_truncated_model_is_refused_with_llama_cpps_reason(compiled: Library, tmp_path: Path, kept: float) -> None:
-    whole = source.bundled().read_bytes()
+    whole = model_file.bundled().read_bytes()
     path = tmp_path / "cut.gguf"
     path.write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(ModelError) as caught:

@@ -15,9 +15,9 @@ import negtemp
 from negtemp.errors import ModelError, PromptError, UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.spectrum import BETAS, spectrum
-from negtemp.model.context import Context
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.context import Context
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Spectrum, Step, Thermo, from_line, to_line
 from negtemp.theory import boltzmann
 from negtemp.theory.temperature import Temperature

@@ -24,8 +24,8 @@ from test_console import NEGTEMP, raw
 
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.spectrum import spectrum
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.model import Model
 from negtemp.records import Record, Spectrum, Thermo
 from negtemp.views import charts, plots, thermo
 
@@ -81,9 +81,7 @@ def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in an interpreter that cannot import a module."""
-    code = (
-        f"import sys; sys.modules[{module!r}] = None; from negtemp.cli.boundary import run; sys.exit(run(sys.argv[1:]))"
-    )
+    code = f"import sys; sys.modules[{module!r}] = None; from negtemp.cli.main import run; sys.exit(run(sys.argv[1:]))"
     return subprocess.run(
         [sys.executable, "-c", code, "spectrum", *arguments], capture_output=True, text=True, timeout=120
     )

@@ -7,11 +7,11 @@ import pytest
 from models import spm_vocabulary, write_llama
 
 from negtemp.errors import ModelError, PromptError, UsageError
-from negtemp.model.chat import framed, has_template
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.naming import token_id
-from negtemp.model.splicing import SLOT, inside, template
+from negtemp.model.llama.chat import framed, has_template
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.lookup import token_id
+from negtemp.model.tokens.splicing import SLOT, inside, template
 
 PARTS = ('He said: "', SLOT, '"\nShe said: "', SLOT, '" and more')
 

@@ -18,9 +18,9 @@ import negtemp
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import BETAS, TEMPERATURES, Plan, Unit, forecast, shape, sweep
-from negtemp.model.engine import Engine, Shape
+from negtemp.model.engine.engine import Engine, Shape
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, Temperature
 
@@ -173,8 +173,8 @@ sys.path.insert(0, sys.argv[3])
 from test_sweep import killable
 from negtemp.experiments.sweep import shape
 from negtemp.model import library
-from negtemp.model.engine import Engine, Shape
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine, Shape
+from negtemp.model.llama.model import Model
 from negtemp.runs.sweeping import open_store, resume
 
 path, folder, rng = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(7)

@@ -4,7 +4,7 @@ import pytest
 from conftest import HOSTILE
 
 from negtemp.errors import ModelError, PromptError
-from negtemp.model.loaded import Model
+from negtemp.model.llama.model import Model
 
 FIRST_PIECE = 3 + 256
 

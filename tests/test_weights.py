@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from quantised import TYPES, WIDTH, quantise, quantised_copy
 
 from negtemp.errors import ModelError
-from negtemp.model import source
+from negtemp.model import model_file
 from negtemp.model.library import Library
-from negtemp.model.weights import BIAS, NORM, Tensor, Weights
+from negtemp.model.weights.tensors import BIAS, NORM, Tensor, Weights
 
 VOCABULARY = spm_vocabulary([b"a", b"b", b"c"])
 UNKNOWN_TO_GGUF_PY = {"q1_0", "q2_0"}
@@ -164,7 +164,7 @@ def test_a_type_that_the_library_does_not_know(compiled: Library, tmp_path: Path
 
 @pytest.mark.parametrize("kept", [0.2, 0.9, 0.999])
 def test_a_truncated_file(compiled: Library, tmp_path: Path, kept: float) -> None:
-    data = source.bundled().read_bytes()
+    data = model_file.bundled().read_bytes()
     path = tmp_path / "cut.gguf"
     path.write_bytes(data[: int(kept * len(data))])
     with pytest.raises(ModelError, match="cut off") as caught:

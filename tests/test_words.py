@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from negtemp.model import words
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens import safe_splits
+from negtemp.model.tokens.vocabulary import Vocabulary
 
 UPSTREAM = Path(__file__).parent.parent / "vendor/llama.cpp/models"
 PARTS = [
@@ -54,7 +54,7 @@ def carried(library: Library, name: str) -> Iterator[Vocabulary]:
 
 @functools.cache
 def kept_whole(vocabulary: Vocabulary) -> list[bytes]:
-    return words.left_whole(vocabulary)
+    return safe_splits.left_whole(vocabulary)
 
 
 def assert_parts_give_the_whole(vocabulary: Vocabulary, text: str) -> None:
@@ -63,7 +63,7 @@ def assert_parts_give_the_whole(vocabulary: Vocabulary, text: str) -> None:
         return
     before = b" " if vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ") else b""
     whole = before + data
-    places = [0, *words.cuts(np.frombuffer(whole, np.uint8)).tolist(), len(whole)]
+    places = [0, *safe_splits.cuts(np.frombuffer(whole, np.uint8)).tolist(), len(whole)]
     parts = [whole[start:stop][len(before) :] for start, stop in pairwise(places)]
     assert [i for part in parts for i in vocabulary.encode(part)] == vocabulary.encode(data)
 
@@ -71,7 +71,7 @@ def assert_parts_give_the_whole(vocabulary: Vocabulary, text: str) -> None:
 @pytest.mark.parametrize("name", ["llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2", "starcoder"])
 def test_words_tokenized_apart_give_what_the_text_gives(compiled: Library, name: str) -> None:
     with carried(compiled, name) as vocabulary:
-        assert words.can_be_cut(vocabulary)
+        assert safe_splits.can_be_cut(vocabulary)
 
         @settings(max_examples=60, deadline=None, database=None)
         @given(text=TEXTS)
@@ -89,7 +89,7 @@ def test_the_bundled_vocabulary_can_be_cut_too(bundled: Model, text: str) -> Non
 
 def test_a_vocabulary_with_a_token_across_two_words_leaves_texts_whole(compiled: Library) -> None:
     with carried(compiled, "deepseek-coder") as vocabulary:
-        assert not words.can_be_cut(vocabulary)
+        assert not safe_splits.can_be_cut(vocabulary)
         assert b"= " in map(vocabulary.piece, vocabulary.encode(b"n = 0")) or b" = " in map(
             vocabulary.piece, vocabulary.encode(b"n = 0")
         )
@@ -100,4 +100,4 @@ def test_a_vocabulary_with_a_token_across_two_words_leaves_texts_whole(compiled:
     [("to be or", [2, 5]), ("to  be", []), (" a", []), ("a ", []), ("a\n b", []), ("", []), ("▁ a", [])],
 )
 def test_cuts_are_single_spaces_between_visible_bytes(text: str, places: list[int]) -> None:
-    assert words.cuts(np.frombuffer(text.encode(), np.uint8)).tolist() == places
+    assert safe_splits.cuts(np.frombuffer(text.encode(), np.uint8)).tolist() == places

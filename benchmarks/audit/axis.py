@@ -16,8 +16,8 @@ from audit.family import FOLDER, Member
 from audit.scoring import THREADS, Scored
 from negtemp.experiments import contexts
 from negtemp.model import library
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.model import Model
 from negtemp.theory.boltzmann import probabilities
 
 BETAS = (-math.inf, -4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0)

@@ -17,11 +17,11 @@ from audit.family import FOLDER, Member
 from audit.quantisation import quantise
 from negtemp.experiments import indicators
 from negtemp.model import library
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
-from negtemp.model.loaded import Model
-from negtemp.model.roundtrip import field_categories
-from negtemp.model.weights import Weights
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.categories import field_categories
+from negtemp.model.weights.tensors import Weights
 
 THREADS = 1
 

@@ -17,7 +17,7 @@ from typing import Any
 import negtemp
 from negtemp.experiments.generate import Cell, requests
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.sampler import Chain
+from negtemp.model.engine.sampler import Chain
 from negtemp.records import Completion
 from negtemp.runs.store import Store
 from negtemp.theory.observation import Observer

@@ -1,6 +1,7 @@
 """`negtemp audit`: find the tokens a model never learned, verify them, write them down; compare two models."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -58,9 +59,10 @@ def audit(
 ) -> None:
     """The tokens that a model never learned: ranked, verified by asking for them, explained."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import auditing, auditing_output, session
-    from negtemp.experiments import truth as known
+    from negtemp.cli import audit_output, rendering, session
+    from negtemp.experiments import training_counts as known
     from negtemp.experiments.audit import AuditSettings
+    from negtemp.runs import audits
 
     if diff is not None:
         others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
@@ -70,21 +72,24 @@ def audit(
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,
         "all": all_tokens,
     }  # fmt: skip
-    auditing_output.require_writable(ban, report, csv)
+    audit_output.require_writable(ban, report, csv)
     with session.sink(json, output) as sink:
         if diff is not None:
-            first, second = (auditing.of(path, settings, described, n_gpu_layers, threads) for path in diff)
+            opened = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
+            first, second = (
+                audits.load_or_run(path, opened, settings, described, rendering.progress_bar) for path in diff
+            )
             header = replace(
                 second.header, command="audit --diff", settings={**described, "diff": list(map(str, diff))}
             )
-            auditing_output.difference(first, second, header, sink, all_tokens, json)
+            audit_output.difference(first, second, header, sink, all_tokens, json)
             return
         with session.open_engine(model, n_gpu_layers, threads) as engine:
             counts = known.read_counts(truth, engine.model.vocabulary.size) if truth else None
-            done = auditing.run(engine, settings, described)
+            done = audits.run(engine, settings, described, rendering.progress_bar)
         if counts is not None:
-            done = auditing.with_truth(done, known.against(done.tokens, counts))
-        auditing_output.write(done, sink, all_tokens)
-        auditing_output.files(done, ban, report, csv, all_tokens)
+            done = audits.with_truth(done, known.against(done.tokens, counts))
+        audit_output.write(done, sink, all_tokens)
+        audit_output.files(done, ban, report, csv, all_tokens)
         if not json:
-            auditing_output.show(done, all_tokens)
+            audit_output.show(done, all_tokens)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from negtemp.cli import given, options
+from negtemp.cli import options, token_selection
 
 
 def centroid(
     model: options.Model = None,
-    tokens: given.Tokens = None,
-    ids: given.Ids = None,
-    run: given.From = None,
+    tokens: token_selection.Tokens = None,
+    ids: token_selection.Ids = None,
+    run: token_selection.From = None,
     top: Annotated[
         int, typer.Option("--top", metavar="N", min=1, rich_help_panel="Output", help="tokens to list at each end")
     ] = 8,
@@ -33,32 +33,32 @@ def centroid(
 ) -> None:
     """Geometry of the embedding and the unembedding: who lies near the centre, and where given tokens lie."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, placing, plotting, session
+    from negtemp.cli import centroid_inputs, plotting, rendering, session
     from negtemp.experiments import centroid as experiment
-    from negtemp.model import source
+    from negtemp.model import model_file
     from negtemp.views import geometry, geometry_plot
 
     plotting.check(plot)
     drawn_seed, listed = options.seed(seed), None if everything or plot else top
-    emitted = placing.read(run)
-    path = placing.model_path(model, emitted)
-    with placing.opened(path) as (engine, weights), session.sink(json, output) as sink:
-        named = given.token_ids(engine.model.vocabulary, tokens, ids)
+    emitted = centroid_inputs.read(run)
+    path = centroid_inputs.model_path(model, emitted)
+    with centroid_inputs.opened(path) as (engine, weights), session.sink(json, output) as sink:
+        named = token_selection.token_ids(engine.model.vocabulary, tokens, ids)
         settings = {
-            "token_ids": named, "from": source.shown(run) if run else None, "top": listed, "seed": drawn_seed,
+            "token_ids": named, "from": model_file.shown(run) if run else None, "top": listed, "seed": drawn_seed,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
-        sets = placing.sets(
+        sets = centroid_inputs.sets(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
             lambda: session.open_engine(path, n_gpu_layers, threads),
         )  # fmt: skip
-        drawing.warn(given.warnings([emitted.header] if emitted else None, header))
+        rendering.warn(token_selection.warnings([emitted.header] if emitted else None, header))
         sink.write(header)
         records = sink.through(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
         if json and plot is None:
-            drawing.nothing(records)
+            rendering.nothing(records)
             return
         kept = list(records)
         plotting.save(plot, lambda suffix: geometry_plot.geometry(kept, suffix))
         if not json:
-            drawing.pieces(geometry.report(kept, None if everything else top), header)
+            rendering.pieces(geometry.report(kept, None if everything else top), header)

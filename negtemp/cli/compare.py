@@ -50,7 +50,7 @@ def compare(
 ) -> None:
     """The same prompt at +0.001 and -0.001, or at any list, side by side, decoded in the same batch."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, session
+    from negtemp.cli import rendering, session
     from negtemp.experiments import compare as experiment
 
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
@@ -62,10 +62,10 @@ def compare(
         header = session.header("compare", engine, session.described(engine, settings, prompts, at, drawn_seeds, width))
         sink.write(header)
         generated = sink.through(experiment.compare(engine, prompts, at, drawn_seeds, settings))
-        records = drawing.tracked(generated, rows * len(at) * (n_predict + 1))
+        records = rendering.tracked(generated, rows * len(at) * (n_predict + 1))
         if json:
-            drawing.nothing(records)
+            rendering.nothing(records)
         elif tokens:
-            drawing.token_tables(records, header, engine.model.vocabulary)
+            rendering.token_tables(records, header, engine.model.vocabulary)
         else:
-            drawing.table(records, header, len(at))
+            rendering.table(records, header, len(at))

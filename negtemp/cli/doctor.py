@@ -1,17 +1,21 @@
 """`negtemp doctor`: prove the build. Versions, patches, backends, the self-test, and the bundled model's own check."""
 
 import json as jsonlib
-from dataclasses import asdict
+import platform
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+import negtemp
 from negtemp.cli import options
+
+if TYPE_CHECKING:
+    from negtemp.model.library import Library
 
 
 def doctor(json: options.Json = False) -> None:
     """Prove that this build samples below zero; exit status 5 where it does not."""
-    from negtemp.cli.examination import examine, show
-
     report, status = examine()
     if json:
         print(jsonlib.dumps(asdict(report), ensure_ascii=False))
@@ -20,3 +24,75 @@ def doctor(json: options.Json = False) -> None:
     if report.problem:
         typer.echo(f"negtemp: {report.problem}", err=True)
     raise typer.Exit(status)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What doctor found; `problem` is None where all is well."""
+
+    negtemp: str
+    python: str
+    platform: str
+    llama_cpp_python: str | None
+    patched: bool
+    patches: list[str]
+    build: dict[str, Any]
+    backends: list[str]
+    devices: list[dict[str, str]]
+    bundled_model: str
+    problem: str | None
+
+
+def examine() -> tuple[Report, int]:
+    """The report and the exit status that it deserves."""
+    from negtemp.errors import EngineMissingError, NegtempError
+    from negtemp.model import library
+
+    about = (negtemp.__version__, platform.python_version(), platform.platform())
+    try:
+        found = library.load_unproved()
+    except EngineMissingError as error:
+        return Report(*about, None, False, [], {}, [], [], "not checked", str(error)), error.exit_status
+    problem, status = None, 0
+    try:
+        library.load()
+        model = _check_bundled_model(found)
+    except NegtempError as error:
+        model, problem, status = "failed", str(error), error.exit_status
+    devices = [asdict(device) for device in library.devices(found)]
+    patched = library.self_test(found) is None
+    report = Report(
+        *about, found.version, patched, found.patches, found.build, library.backends(found), devices, model, problem
+    )
+    return report, status
+
+
+def _check_bundled_model(found: "Library") -> str:
+    from negtemp.experiments.selfcheck import check_path
+    from negtemp.model import model_file
+    from negtemp.model.engine.engine import Engine
+    from negtemp.model.llama.model import Model
+
+    with Model(found, model_file.resolve(None)) as model:
+        return check_path(Engine(model))
+
+
+def show(report: Report) -> None:
+    """The report in the terminal."""
+    from negtemp.views import console
+
+    out = console.stdout()
+    rows = [
+        ("negtemp", f"{report.negtemp} on Python {report.python}, {report.platform}"),
+        ("llama-cpp-python", report.llama_cpp_python or "missing"),
+        *zip(["patches"] + [""] * len(report.patches), report.patches or ["none: a stock build"], strict=False),
+        ("backends", ", ".join(report.backends) or "none"),
+        ("devices", "; ".join(f"{d['name']}: {d['description']}" for d in report.devices) or "none"),
+        ("compiler", str(report.build.get("compiler", "unknown"))),
+        ("self-test", "T=-1 inverts the logits and keeps masks" if report.patched else "FAILED"),
+        ("bundled model", report.bundled_model),
+    ]
+    for name, value in rows:
+        out.print(f"{name:<17} {value}", soft_wrap=True)
+    if report.problem is None:
+        out.print("all is well: this build samples at any temperature", soft_wrap=True)

@@ -13,7 +13,7 @@ import typer
 
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.filters import check_seed
+from negtemp.model.engine.request import check_seed
 from negtemp.printable import printable
 from negtemp.theory.temperature import Temperature
 

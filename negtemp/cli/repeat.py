@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from negtemp.cli import given, options
+from negtemp.cli import options, token_selection
 
 _ASKING = "Asking"
 
 
 def repeat(
     model: options.Model = None,
-    tokens: given.Tokens = None,
-    ids: given.Ids = None,
-    run: given.From = None,
+    tokens: token_selection.Tokens = None,
+    ids: token_selection.Ids = None,
+    run: token_selection.From = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, rich_help_panel="Tokens", help="ask for the first so many of --from")
     ] = 20,
@@ -51,8 +51,8 @@ def repeat(
 ) -> None:  # fmt: skip
     """Ask the model to say tokens, by default those that it emits below zero, against tokens that resemble them."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, session
-    from negtemp.experiments import emission, truth
+    from negtemp.cli import rendering, session
+    from negtemp.experiments import emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments import shapes as wording
     from negtemp.runs.reading import load_run
@@ -61,26 +61,26 @@ def repeat(
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         vocabulary = engine.model.vocabulary
-        named = given.token_ids(vocabulary, tokens, ids)
-        known = None if counts is None else truth.read_counts(counts, vocabulary.size)
+        named = token_selection.token_ids(vocabulary, tokens, ids)
+        known = None if counts is None else training_counts.read_counts(counts, vocabulary.size)
         prompts, reasons = (
             wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
         )
         if records is not None:
-            named += emission.candidates(vocabulary, given.below_zero(records), limit)
+            named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(records), limit)
         elif not named:
-            named = emission.candidates(vocabulary, emission.below_zero(engine, drawn_seed), limit)
+            named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
         asking = experiment.Asking(controls, samples, drawn_seed, known)
         settings = {
             "shapes": list(prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip
         header = session.header("repeat", engine, settings)
-        drawing.warn([*reasons, *given.warnings(records, header)])
+        rendering.warn([*reasons, *token_selection.warnings(records, header)])
         sink.write(header)
         found = sink.through(experiment.repeat(engine, named, prompts, asking))
-        trials = drawing.tracked(found, len(named) * (1 + controls) + 1)
+        trials = rendering.tracked(found, len(named) * (1 + controls) + 1)
         if json:
-            drawing.nothing(trials)
+            rendering.nothing(trials)
         else:
-            drawing.trials(trials, header, everything)
+            rendering.trials(trials, header, everything)

@@ -48,30 +48,30 @@ def reproduce(
 ) -> None:  # fmt: skip
     """The article's experiment on one model: what of it holds here, by how much, and against which controls."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, session
+    from negtemp.cli import rendering, session
     from negtemp.experiments import reproduce as experiment
-    from negtemp.experiments import shapes, truth
+    from negtemp.experiments import shapes, training_counts
     from negtemp.experiments.prompts import PROMPTS
 
     prompts = options.prompts(prompt, file) if prompt or file else list(PROMPTS)
     drawn_seed = options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine:
-        path = counts or truth.beside(engine.model.path)
-        known = None if path is None else truth.read_counts(path, engine.model.vocabulary.size)
+        path = counts or training_counts.beside(engine.model.path)
+        known = None if path is None else training_counts.read_counts(path, engine.model.vocabulary.size)
         plan = experiment.Plan(n_predict, drawn_seed, asked, controls, known)
         header = session.header("reproduce", engine, {
             "prompts": prompts, "n_predict": n_predict, "seed": drawn_seed, "asked": asked, "controls": controls,
             "counts": None if path is None else path.name, "betas": [t.beta for t in experiment.TEMPERATURES],
         })  # fmt: skip
         folder = output or session.free_folder(f"reproduce-{header.model['fingerprint'][:8]}")
-        drawing.warn(shapes.available(engine.model)[1])
+        rendering.warn(shapes.available(engine.model)[1])
         with session.sink(json, folder) as sink:
             sink.write(header)
             found = sink.through(experiment.reproduce(engine, plan, prompts))
             total = 2 * len(prompts) * (n_predict + 1) + asked * (1 + controls) + len(experiment.CLAIMS)
-            records = drawing.tracked(found, total)
+            records = rendering.tracked(found, total)
             if json:
-                drawing.nothing(records)
+                rendering.nothing(records)
             else:
-                drawing.verdicts(records, header)
-        drawing.note(f"written to {folder}")
+                rendering.verdicts(records, header)
+        rendering.note(f"written to {folder}")

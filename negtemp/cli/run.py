@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Generate at one temperature: the text as it comes, each token coloured by how unlikely it was."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, session
+    from negtemp.cli import rendering, session
     from negtemp.experiments.generate import generate
 
     at = options.temperature(temp, beta, DEFAULT)
@@ -57,6 +57,6 @@ def run(
         sink.write(header)
         records = sink.through(generate(engine, prompts, at, drawn_seed, settings))
         if json:
-            drawing.nothing(records)
+            rendering.nothing(records)
         else:
-            drawing.stream(records, header, prompts, at, drawn_seed)
+            rendering.stream(records, header, prompts, at, drawn_seed)

@@ -32,13 +32,14 @@ def scan(
 ) -> None:
     """Where under-trained tokens occur in files: how often, in which lines. Reads files of any size."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import auditing, scanning, session
+    from negtemp.cli import rendering, scanning, session
     from negtemp.experiments.audit import AuditSettings
+    from negtemp.runs import audits
 
     described = {"files": list(map(str, files)), "audit": audit and str(audit), "strings": strings}
     with session.sink(json, output) as sink, session.open_engine(model, n_gpu_layers, threads) as engine:
         vocabulary = engine.model.vocabulary
-        done = auditing.read(audit) if audit else auditing.run(engine, AuditSettings(), described)
+        done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, rendering.progress_bar)
         scanning.require_same(done, vocabulary, audit)
         header = session.header("scan", engine, described)
         status = scanning.scan(done, None if strings else vocabulary, files, header, sink, all_tokens, json)

@@ -5,32 +5,32 @@ from pathlib import Path
 
 import typer
 
-from negtemp.cli.auditing import Done
 from negtemp.cli.session import Sink
 from negtemp.errors import ScanError, UsageError
 from negtemp.experiments.difference import is_suspect
 from negtemp.experiments.scan import Scanner
-from negtemp.model import source
-from negtemp.model.roundtrip import IN_TEXT
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model import model_file
+from negtemp.model.tokens.categories import IN_TEXT
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import Header, Occurrence, Scanned
+from negtemp.runs.audits import AuditRun
 from negtemp.views import console
 from negtemp.views import scan as view
 
 _FAILED, _PARTIAL = 1, 4
 
 
-def require_same(done: Done, vocabulary: Vocabulary, audit: Path | None) -> None:
+def require_same(done: AuditRun, vocabulary: Vocabulary, audit: Path | None) -> None:
     """Raise UsageError where a saved audit is of another vocabulary than the model."""
     same = done.header.model["vocabulary"] == vocabulary.size
     if not same or any(vocabulary.piece(token.token_id) != token.raw for token in done.tokens):
         raise UsageError(
-            f"{source.shown(audit or Path())} is an audit of another vocabulary; give its own model with --model"
+            f"{model_file.shown(audit or Path())} is an audit of another vocabulary; give its own model with --model"
         )
 
 
 def scan(
-    done: Done, vocabulary: Vocabulary | None, files: Sequence[Path], header: Header, sink: Sink, every: bool,
+    done: AuditRun, vocabulary: Vocabulary | None, files: Sequence[Path], header: Header, sink: Sink, every: bool,
     json: bool,
 ) -> int:  # fmt: skip
     """Records and table of all files; the exit status: 0, 1 where no file could be read, 4 where some could not."""

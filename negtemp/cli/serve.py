@@ -42,15 +42,15 @@ def serve(
     """Serve the OpenAI API at any temperature. Other options go to llama-server as they are."""
     import sys
 
-    from negtemp.model import source
+    from negtemp.model import model_file
     from negtemp.server import Address, Server
 
-    path = source.resolve(model)
+    path = model_file.resolve(model)
     address = Address(host, port, api_key)
     for sent in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sent, _stop)
     with Server(path, address, context.args, sys.stderr if verbose else None) as server:
-        typer.echo(f"loading {source.shown(path)}", err=True)
+        typer.echo(f"loading {model_file.shown(path)}", err=True)
         server.wait_until_ready()
         server.prove()
         url, key = server.address.url, "YOUR KEY" if api_key else "none"

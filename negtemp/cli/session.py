@@ -11,9 +11,9 @@ from typing import IO, Any
 
 from negtemp.errors import OutputError
 from negtemp.experiments.settings import Settings
-from negtemp.model import library, source
-from negtemp.model.engine import Engine
-from negtemp.model.loaded import Model
+from negtemp.model import library, model_file
+from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.model import Model
 from negtemp.model.threads import default_threads
 from negtemp.printable import printable
 from negtemp.records import Record, number, to_line
@@ -28,7 +28,7 @@ _RECORDS = "records.jsonl"
 @contextmanager
 def open_engine(model: Path | None, gpu_layers: int, threads: int | None) -> Iterator[Engine]:
     """An engine on the model meant. Raises EngineError (status 5) and ModelError."""
-    path = source.resolve(model)
+    path = model_file.resolve(model)
     proved = library.load()
     library.on_abort(_leave)
     with Model(proved, path, gpu_layers) as loaded:
@@ -100,7 +100,7 @@ def free_folder(name: str) -> Path:
 
 
 def _create(folder: Path) -> IO[str]:
-    shown = source.shown(folder)
+    shown = model_file.shown(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / _RECORDS).open("x", encoding="utf-8")

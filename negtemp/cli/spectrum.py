@@ -55,7 +55,7 @@ def spectrum(
 ) -> None:
     """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and which tokens rule."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import drawing, plotting, session
+    from negtemp.cli import plotting, rendering, session
     from negtemp.experiments import spectrum as experiment
     from negtemp.theory.temperature import GREEDY, Temperature
 
@@ -77,7 +77,7 @@ def spectrum(
             temperature=at, seed=drawn_seed,
         )  # fmt: skip
         total = len(prompts) * (along + 1) * (len(grid) + 1)
-        places = drawing.places(drawing.tracked(sink.through(records), total))
+        places = rendering.places(rendering.tracked(sink.through(records), total))
         if not json:
-            drawing.spectra(places, header, as_table=betas is not None)
+            rendering.spectra(places, header, as_table=betas is not None)
         plotting.write(plot, places)

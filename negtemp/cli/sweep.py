@@ -84,7 +84,7 @@ def sweep(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import plan as plan_file
     from negtemp.cli import session
-    from negtemp.cli.sitting import Sitting
+    from negtemp.cli.sweep_runner import Sitting
 
     given = {name for name in context.params if context.get_parameter_source(name).name != "DEFAULT"}  # type: ignore[union-attr]
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})

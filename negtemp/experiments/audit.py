@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import PromptError, UsageError
-from negtemp.experiments.fragments import superstrings
 from negtemp.experiments.indicators import Survey, survey
+from negtemp.experiments.superstrings import superstrings
 from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
-from negtemp.model.engine import Engine
-from negtemp.model.roundtrip import FIELD_CATEGORIES, IN_TEXT, FieldCategory, field_categories
-from negtemp.model.weights import Weights
+from negtemp.model.engine.engine import Engine
+from negtemp.model.tokens.categories import FIELD_CATEGORIES, IN_TEXT, FieldCategory, field_categories
+from negtemp.model.weights.tensors import Weights
 from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
 from negtemp.theory import ranking
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
-from negtemp.model.geometry import measure
-from negtemp.model.roundtrip import field_categories
-from negtemp.model.vocabulary import Vocabulary
-from negtemp.model.weights import BIAS, NORM, NORM_BIAS, Rows, Tensor, Weights
+from negtemp.model.tokens.categories import field_categories
+from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.model.weights.geometry import measure
+from negtemp.model.weights.tensors import BIAS, NORM, NORM_BIAS, Rows, Tensor, Weights
 from negtemp.records import MatrixGeometry, Placement, TokenGeometry, finite
 from negtemp.records.geometry import Matrix
 from negtemp.theory.geometry import QUANTILES, Geometry, among_finite, shell

@@ -10,7 +10,7 @@ from itertools import product
 
 from negtemp.experiments.generate import Cell, requests
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.records import Completion, Step
 from negtemp.theory.temperature import Temperature
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
-from negtemp.model.context import Context
-from negtemp.model.engine import Engine
-from negtemp.model.filters import Filters
-from negtemp.model.sampler import Chain
+from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.request import Filters
+from negtemp.model.engine.sampler import Chain
+from negtemp.model.llama.context import Context
 from negtemp.theory.temperature import Temperature
 
 SEQUENCES, LENGTH = 32, 64

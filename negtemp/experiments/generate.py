@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine, Request, check
-from negtemp.model.loaded import Model
+from negtemp.model.engine.engine import Engine, Request, check
+from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Step
 from negtemp.theory.temperature import Temperature
 

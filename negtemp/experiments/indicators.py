@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from negtemp.experiments import contexts
 from negtemp.experiments.verification import Watch, passed
-from negtemp.model import geometry
-from negtemp.model.engine import Engine
-from negtemp.model.roundtrip import IN_TEXT, UNREACHABLE, FieldCategory
-from negtemp.model.weights import Rows, Tensor, Weights
+from negtemp.model.engine.engine import Engine
+from negtemp.model.tokens.categories import IN_TEXT, UNREACHABLE, FieldCategory
+from negtemp.model.weights import geometry
+from negtemp.model.weights.tensors import Rows, Tensor, Weights
 from negtemp.theory import indicators as formulas
 from negtemp.theory import ranking
 from negtemp.theory.thermal import ThermalSums

@@ -2,8 +2,9 @@
 
 Each token is put by its id into prompts of several shapes (`shapes`); its score is the greatest probability of that
 very id at the place of the answer, and in that shape the model then answers, greedily and by drawing. Every candidate
-has controls that resemble it (`matching`), because small models, and rare letters, are hard to repeat for reasons of
-their own: a model that does not say half of its controls is unable to repeat, and nothing is said of its candidates.
+has controls that resemble it (`matched_controls`), because small models, and rare letters, are hard to repeat for
+reasons of their own: a model that does not say half of its controls is unable to repeat, and nothing is said of its
+candidates.
 
 It leaves out how the candidates were found, and whether a token could be reached from text.
 
@@ -21,11 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.experiments import matching
+from negtemp.experiments import matched_controls
 from negtemp.experiments.shapes import ANSWER_TOKENS
-from negtemp.model.engine import Engine, Request
-from negtemp.model.scoring import score
-from negtemp.model.splicing import Template
+from negtemp.model.engine.engine import Engine, Request
+from negtemp.model.engine.prompt_logits import score
+from negtemp.model.tokens.splicing import Template
 from negtemp.records import Completion, Repetition, Trial
 from negtemp.records.trial import SAYS_ABOVE, Outcome, Role
 from negtemp.theory.observation import Observer
@@ -73,7 +74,7 @@ def repeat(
     """
     vocabulary = engine.model.vocabulary
     unique = list(dict.fromkeys(candidates))
-    drawn = matching.controls(vocabulary, unique, asking.controls, asking.seed, asking.counts)
+    drawn = matched_controls.controls(vocabulary, unique, asking.controls, asking.seed, asking.counts)
     asked = [_Asked(one, "candidate", None, ()) for one in unique]
     asked += [_Asked(one.token_id, "control", one.control_for, one.matched_on) for one in drawn]
     trials = []

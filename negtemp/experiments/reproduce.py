@@ -1,10 +1,10 @@
 """The article's experiment on one model, and a measured verdict on each of its claims.
 
 Two dozen prompts (`prompts`) at T=+0.001 and T=-0.001 with every filter off, as in the article; then what the verdicts
-need besides: the prompts in order and shuffled (`order`), the embedding's geometry and what random hidden states emit
-(`centroid`), and whether the model says the tokens that it emits below zero (`repeat`). Texts at beta=0 are a control
-too; a uniform draw does not depend on the model, so they are drawn here.
-Where it is known how often each token occurred in training, the share of emitted tokens that never did is reported too.
+need besides: the prompts in order and shuffled (`order_preference`), the embedding's geometry and what random hidden
+states emit (`centroid`), and whether the model says the tokens that it emits below zero (`repeat`). Texts at beta=0 are
+a control too; a uniform draw does not depend on the model, so they are drawn here. Where it is known how often each
+token occurred in training, the share of emitted tokens that never did is reported too.
 
 The rules of the verdicts are in `verdicts`. It leaves out drawing and files.
 
@@ -19,20 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
-from negtemp.experiments import centroid, emission, order, shapes, verdicts
+from negtemp.experiments import centroid, emitted_tokens, order_preference, shapes, verdicts
 from negtemp.experiments.compare import compare
 from negtemp.experiments.prompts import PROMPTS
-from negtemp.experiments.published import published
+from negtemp.experiments.published_tokens import published
 from negtemp.experiments.repeat import Asking, repeat
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine import Engine
-from negtemp.model.weights import Weights
+from negtemp.model.engine.engine import Engine
+from negtemp.model.weights.tensors import Weights
 from negtemp.records import ClaimVerdict, Completion, PublishedToken, Repetition, Step, Trial
 from negtemp.records.verdict import Claim
 from negtemp.theory.english import common_share
 from negtemp.theory.temperature import Temperature
 
-ABOVE, BELOW = Temperature.of(0.001), emission.BELOW_ZERO
+ABOVE, BELOW = Temperature.of(0.001), emitted_tokens.BELOW_ZERO
 TEMPERATURES = (ABOVE, BELOW)
 CLAIMS: tuple[Claim, ...] = (
     "coherent-above-zero", "degenerate-below-zero", "near-input-centroid", "not-said-when-asked", "prompt-independent",
@@ -63,7 +63,10 @@ def reproduce(engine: Engine, plan: Plan, prompts: Sequence[str] = PROMPTS) -> I
         if isinstance(record, Completion):
             written[record.temperature].append(record)
         yield record
-    asked, conclusion = emission.candidates(engine.model.vocabulary, emission.emitted(written[BELOW]), plan.asked), None
+    asked, conclusion = (
+        emitted_tokens.candidates(engine.model.vocabulary, emitted_tokens.emitted(written[BELOW]), plan.asked),
+        None,
+    )
     for trial in repeat(engine, asked, shapes.available(engine.model)[0], Asking(plan.controls, 0, plan.seed)):
         conclusion = trial if isinstance(trial, Repetition) else conclusion
         yield trial
@@ -105,7 +108,7 @@ def _verdicts(
     shares = {t: np.array([common_share(c.text) for c in _in_order(written[t])]) for t in TEMPERATURES}
     sets = {t: [set(c.token_ids) for c in _in_order(written[t])] for t in TEMPERATURES}
     uniform = _uniform(engine, plan, len(prompts))
-    preferred = order.preference(engine, prompts, plan.seed)
+    preferred = order_preference.preference(engine, prompts, plan.seed)
     yield verdicts.coherent(preferred, shares[ABOVE], uniform)
     yield verdicts.degenerate(shares[BELOW], shares[ABOVE], uniform, _style(written))
     yield _near(sets, lying, plan.counts)

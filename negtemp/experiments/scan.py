@@ -2,9 +2,9 @@
 
 A file is read in blocks of whole lines. The strings of the tokens are searched for first, all at once; the word in
 which one stands is then tokenized, for a string is not yet the token: `ptember` stands in `September` and is seldom
-what the tokenizer makes of it. Where a text cannot be cut into words (`model.words`), all of it is. What a word holds
-is remembered, since words come again. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere in a
-line's value. It leaves out tokens that no text leads to.
+what the tokenizer makes of it. Where a text cannot be cut into words (`model.tokens.safe_splits`), all of it is. What a
+word holds is remembered, since words come again. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere
+in a line's value. It leaves out tokens that no text leads to.
 
 Lines are tokenized apart from their neighbours, so a token that holds a line feed is not found. A line longer than
 16 MiB is cut, and what lies across a cut is missed.
@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ScanError
-from negtemp.model import source, words
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model import model_file
+from negtemp.model.tokens import safe_splits
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import AuditToken
 from negtemp.records.audit import Occurrence, Scanned
 from negtemp.theory.search import Search
@@ -84,9 +85,9 @@ class Scanner:
         self._tokens = [token for token in tokens if token.raw]
         self._wanted = frozenset(token.token_id for token in self._tokens)
         self._vocabulary = vocabulary
-        self._cuts = vocabulary is not None and words.can_be_cut(vocabulary)
+        self._cuts = vocabulary is not None and safe_splits.can_be_cut(vocabulary)
         # texts with one of these are not cut, so they are searched for with the tokens
-        uncut = words.left_whole(vocabulary) if vocabulary is not None and self._cuts else []
+        uncut = safe_splits.left_whole(vocabulary) if vocabulary is not None and self._cuts else []
         self._search = Search([token.raw for token in self._tokens] + uncut)
         # a tokenizer that begins every text with a space makes ` word` of a `word` at the beginning
         adds_space = vocabulary is not None and vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ")
@@ -103,7 +104,7 @@ class Scanner:
         for block in blocks(path):
             self._count(block, tallies)
             texts += len(block.lines)
-        shown = source.shown(path)
+        shown = model_file.shown(path)
         confirmed = self._vocabulary is not None
         for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
             tally, token = tallies[index], self._tokens[index]
@@ -143,7 +144,7 @@ class Scanner:
         texts = np.append(0, ends[:-1] + 1)
         if not self._cuts:
             return texts, ends
-        cuts = words.cuts(data)
+        cuts = safe_splits.cuts(data)
         if uncut:
             whole = np.searchsorted(ends, np.concatenate(uncut))
             cuts = cuts[~np.isin(np.searchsorted(ends, cuts), whole)]
@@ -170,7 +171,7 @@ def _merged(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
 
 def blocks(path: Path) -> Iterator[Block]:
     """A file as blocks of texts. Raises ScanError where it cannot be read or is not text."""
-    shown = source.shown(path)
+    shown = model_file.shown(path)
     try:
         with path.open("rb") as file:
             _require_text(file, shown)

@@ -6,7 +6,7 @@ At T = ±0.001 every emitted token must be the extreme one that the sign asks fo
 from negtemp.errors import DecodeError
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine import Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.records import Step
 
 _TOKENS = 16

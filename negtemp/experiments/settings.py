@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from negtemp.errors import UsageError
-from negtemp.model.filters import Filters
-from negtemp.model.vocabulary import CATEGORIES, Vocabulary
+from negtemp.model.engine.request import Filters
+from negtemp.model.tokens.vocabulary import CATEGORIES, Vocabulary
 
 PROMPT = "Temperature is a concept"
 

@@ -5,8 +5,8 @@
     repetition    the token many times over
     instruction   a user asks for it, framed by the file's chat template, and the answer's quotation mark is open
 
-The id stands in each prompt exactly (`model.splicing`), and the place of the answer is the next token: a token that
-brings its own space stands after a quotation mark as well as any other. It leaves out what the answers mean
+The id stands in each prompt exactly (`model.tokens.splicing`), and the place of the answer is the next token: a token
+that brings its own space stands after a quotation mark as well as any other. It leaves out what the answers mean
 (`repeat`).
 
 The first three ask as the literature does (Land & Bartolo 2024, section 3.3), in words of our own.
@@ -15,9 +15,9 @@ The first three ask as the literature does (Land & Bartolo 2024, section 3.3), i
 from collections.abc import Mapping, Sequence
 
 from negtemp.errors import PromptError, UsageError
-from negtemp.model import chat
-from negtemp.model.loaded import Model
-from negtemp.model.splicing import SLOT, Template, template
+from negtemp.model.llama import chat
+from negtemp.model.llama.model import Model
+from negtemp.model.tokens.splicing import SLOT, Template, template
 
 SHAPES = ("echo", "definition", "repetition", "instruction")
 

@@ -14,10 +14,10 @@ import numpy as np
 from negtemp.errors import ModelError, UsageError
 from negtemp.experiments.generate import Cell, requests
 from negtemp.experiments.settings import Settings
-from negtemp.model.context import Context, Logits
-from negtemp.model.engine import Engine, Request
-from negtemp.model.sampler import Chain
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.engine.engine import Engine, Request
+from negtemp.model.engine.sampler import Chain
+from negtemp.model.llama.context import Context, Logits
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import Spectrum, Thermo, finite
 from negtemp.records.thermo import BySign, Density, PlacedToken, Shelf
 from negtemp.theory import axis

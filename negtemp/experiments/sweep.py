@@ -18,10 +18,10 @@ from typing import Any
 
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model import memory
-from negtemp.model.engine import Engine, Request, Shape
-from negtemp.model.filters import check_seed
-from negtemp.model.vocabulary import Vocabulary
+from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.request import check_seed
+from negtemp.model.llama.context import cache_bytes, free_bytes
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import Completion, Failure, Forecast, Step, number
 from negtemp.theory.temperature import Temperature
 
@@ -195,8 +195,8 @@ def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
     fitting = [length for length in lengths if length < context]
     if plan.deterministic or parallel is not None:
         return _shape(engine, plan, fitting, 1 if plan.deterministic else min(parallel or 1, len(plan)))
-    slots, most = engine.pace.best(min(_MOST_SLOTS, len(plan))), _SHARE_OF_MEMORY * memory.free()
-    while slots > 1 and memory.cache(engine.model, _shape(engine, plan, fitting, slots).cells) > most:
+    slots, most = engine.pace.best(min(_MOST_SLOTS, len(plan))), _SHARE_OF_MEMORY * free_bytes()
+    while slots > 1 and cache_bytes(engine.model, _shape(engine, plan, fitting, slots).cells) > most:
         slots //= 2
     return _shape(engine, plan, fitting, slots)
 
@@ -218,7 +218,7 @@ def forecast(engine: Engine, plan: Plan, shape: Shape, finished: int = 0) -> For
     logits = 4 * model.vocabulary.size * shape.sequences(256)
     return Forecast(
         len(plan), finished, shape.slots, tokens,
-        model.path.stat().st_size + memory.cache(model, shape.cells) + logits,
+        model.path.stat().st_size + cache_bytes(model, shape.cells) + logits,
         _seconds_a_step(engine, plan, shape) * math.ceil(left / shape.slots) * plan.settings.n_predict if left else 0.0,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 The score of a token is the greatest probability of its id as the next token, over the shapes; one deterministic pass,
 no drawing. Shapes are asked one after the other, and a token said with p >= 0.1 is not asked again: its verdict is
-settled. Prompts of one shape share their beginning and are decoded many at a time (`model.scoring`).
+settled. Prompts of one shape share their beginning and are decoded many at a time (`model.engine.prompt_logits`).
 
 Control tokens go first. Where the model does not say them, its silence about others means nothing. It leaves out the
 wording (`shapes`), what a model says instead (`repeat`), and which tokens are worth asking (`audit`).
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.experiments import shapes
-from negtemp.model.engine import Engine
-from negtemp.model.scoring import SEQUENCES, score
+from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.prompt_logits import SEQUENCES, score
 from negtemp.records.audit import REJECTED_FROM, STRONG_BELOW
 
 Item = TypeVar("Item")

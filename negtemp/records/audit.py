@@ -21,8 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from negtemp.records.lines import Json, finite, record
-from negtemp.records.piece import Pieced
+from negtemp.records.lines import Json, TokenBytes, finite, record
 
 Verdict = Literal["strong", "weak", "rejected"]
 STRONG_BELOW, HEADLINE_BELOW, REJECTED_FROM = 0.001, 0.01, 0.1
@@ -37,7 +36,7 @@ def verdict(probability: float) -> Verdict:
 
 @record
 @dataclass(frozen=True, slots=True)
-class AuditToken(Pieced):
+class AuditToken(TokenBytes):
     """One token of an audit.
 
     rank           0 = most suspect of the vocabulary
@@ -195,7 +194,7 @@ class Difference:
 
 @record
 @dataclass(frozen=True, slots=True)
-class Occurrence(Pieced):
+class Occurrence(TokenBytes):
     """One under-trained token in one file.
 
     strings   times its bytes stand there, overlapping ones and parts of longer words included

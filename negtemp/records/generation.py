@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
-from negtemp.records.lines import SCHEMA, Json, finite, log, number, record
-from negtemp.records.piece import Pieced
+from negtemp.records.lines import SCHEMA, Json, TokenBytes, finite, log, number, record
 from negtemp.theory.temperature import Temperature
 
 Stop = Literal["length", "eog", "context"]
@@ -53,7 +52,7 @@ class Header:
 
 @record
 @dataclass(frozen=True, slots=True)
-class Step(Pieced):
+class Step(TokenBytes):
     """One emitted token. logprob, rank and entropy are of the model's own distribution at T = 1, without any filter.
 
     raw              the token's bytes

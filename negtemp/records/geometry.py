@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from negtemp.records.lines import Json, finite, record
-from negtemp.records.piece import Pieced
+from negtemp.records.lines import Json, TokenBytes, finite, record
 
 Matrix = Literal["embedding", "unembedding"]
 
@@ -67,10 +66,10 @@ class MatrixGeometry:
 
 @record
 @dataclass(frozen=True, slots=True)
-class TokenGeometry(Pieced):
+class TokenGeometry(TokenBytes):
     """One token in one matrix; the figures are None where its row is not finite.
 
-    category              `model.roundtrip`'s, or `user-defined`
+    category              `model.tokens.categories`', or `user-defined`
     percentile            of its distance among all tokens
     ordinary_percentile   of its distance among tokens that are neither bytes nor control nor unused ones
     """

@@ -12,7 +12,7 @@ import re
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from negtemp.errors import RecordError
-from negtemp.printable import is_hostile
+from negtemp.printable import is_hostile, printable
 
 SCHEMA = 1
 
@@ -86,3 +86,15 @@ def finite(value: float | None) -> float | None:
 def log(value: float | None) -> float:
     """A log-probability read back: null is -inf."""
     return -math.inf if value is None else value
+
+
+class TokenBytes:
+    """A record of a token: `raw` holds its bytes, `piece` is their safe view. It adds no field of its own."""
+
+    __slots__ = ()
+    raw: bytes
+
+    @property
+    def piece(self) -> str:
+        """The safe view of the token's bytes."""
+        return printable(self.raw)

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from negtemp.records.lines import Json, finite, number, record
-from negtemp.records.piece import Pieced
+from negtemp.records.lines import Json, TokenBytes, finite, number, record
 from negtemp.theory.temperature import Temperature
 
 Value = TypeVar("Value")
@@ -57,7 +56,7 @@ class Thermo:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedToken(Pieced):
+class PlacedToken(TokenBytes):
     """A token and where it stands in one distribution: its logit and ln p at T = 1, in nats."""
 
     token_id: int

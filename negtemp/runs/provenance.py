@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import negtemp
-from negtemp.model import source
-from negtemp.model.engine import Engine, Shape
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine, Shape
 from negtemp.model.threads import default_threads
 from negtemp.records import Header
 
@@ -28,8 +28,8 @@ def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
             "name": model.name,
             "description": model.description,
             "vocabulary": model.vocabulary.size,
-            "file": source.shown(model.path),
-            "fingerprint": source.fingerprint(model.path),
+            "file": model_file.shown(model.path),
+            "fingerprint": model_file.fingerprint(model.path),
         },
         {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
         settings,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from negtemp.experiments.sweep import Plan, sweep
-from negtemp.model.engine import Engine, Shape
+from negtemp.model.engine.engine import Engine, Shape
 from negtemp.records import Completion, Failure, Header, Step
 from negtemp.runs import provenance
 from negtemp.runs.lines import NAME, finished_units

@@ -1,0 +1,111 @@
+"""One sitting at a sweep: open its run directory, run what is left, say how far it came, and draw the table."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+from negtemp.cli import interruption
+from negtemp.cli.session import Sink
+from negtemp.errors import NegtempError
+from negtemp.experiments import sweep as experiment
+from negtemp.experiments.summary import summarize
+from negtemp.experiments.sweep import Plan
+from negtemp.model import model_file
+from negtemp.model.engine.engine import Engine
+from negtemp.printable import printable
+from negtemp.records import Failure, Record, Step, to_line
+from negtemp.runs import reading, sweeping
+from negtemp.runs.store import Store
+from negtemp.views import console, progress
+from negtemp.views import sweep as view
+
+_PARTIAL = 4
+_REASONS_SHOWN = 3
+
+
+class Sitting:
+    """A plan on an engine, in a run directory of its own or the one that is named."""
+
+    def __init__(self, engine: Engine, plan: Plan, parallel: int | None, folder: Path | None) -> None:
+        self._engine, self._plan = engine, plan
+        self._shape = experiment.shape(engine, plan, parallel)
+        self._header = sweeping.header(engine, plan)
+        self._folder = folder or sweeping.own_folder(self._header)
+        self._err = console.stderr()
+
+    def forecast(self, json: bool) -> None:
+        """Print what the sweep will take; nothing is written."""
+        finished = sweeping.finished(self._folder, self._header)
+        found = experiment.forecast(self._engine, self._plan, self._shape, finished)
+        if json:
+            print(f"{to_line(self._header)}\n{to_line(found)}")
+            return
+        out = console.stdout()
+        for name, value in [*view.forecast(found), ("folder", model_file.shown(self._folder))]:
+            out.print(f"{name:<8} {value}", soft_wrap=True)
+
+    def run(self, json: bool) -> int:
+        """Run what is left; the exit status. Raises NegtempError, after saying how far it came."""
+        with interruption.once_in_order_twice_at_once() as interrupted:
+            store = sweeping.open_store(self._folder, self._engine, self._plan, self._shape)
+            try:
+                with store:
+                    self._announce(store)
+                    self._run(store, json, interrupted)
+            except KeyboardInterrupt:
+                self._err.print()
+                self._say_how_far(store, "interrupted: ")
+                return interruption.STATUS
+            except BrokenPipeError:
+                raise
+            except (NegtempError, OSError):
+                self._say_how_far(store)
+                raise
+        return self._end(json)
+
+    def _announce(self, store: Store) -> None:
+        finished = f", {store.saved:,} of them finished" if store.saved else ""
+        parts = [f"{len(self._plan):,} units{finished}", f"{self._shape.slots} at once", model_file.shown(self._folder)]
+        self._err.print(console.title(self._header, " · ".join(parts)), style="dim", soft_wrap=True)
+
+    def _run(self, store: Store, json: bool, interrupted: Event) -> None:
+        records = sweeping.resume(self._engine, self._plan, self._shape, store)
+        units = self._units(records, json)
+        for _ in progress.tracked(units, len(self._plan), "sweep", self._err, store.saved):
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+
+    def _units(self, records: Iterator[Record], json: bool) -> Iterator[Record]:
+        """Finished units; under --json every record is printed as it passes, after the header."""
+        sink = Sink((sys.stdout,) if json else ())
+        sink.write(self._header)
+        for record in sink.through(records):
+            if not isinstance(record, Step):
+                yield record
+
+    def _say_how_far(self, store: Store, begin: str = "") -> None:
+        command = printable(shlex.join(["negtemp", *sys.argv[1:]]).encode("utf-8", "surrogateescape"), keep=" ")
+        saved = f"{store.saved:,} of {len(self._plan):,} units are saved in {model_file.shown(self._folder)}"
+        self._err.print(f"{begin}{saved}; go on with:\n  {command}", soft_wrap=True)
+
+    def _end(self, json: bool) -> int:
+        """Draw the table and name what failed; the exit status."""
+        failures: Counter[str] = Counter()
+
+        def watched() -> Iterator[Record]:
+            for record in reading.iterate(self._folder):
+                if isinstance(record, Failure):
+                    failures[view.failure(record)] += 1
+                yield record
+
+        summaries = summarize(watched())
+        if not json:
+            out = console.stdout()
+            for piece in view.by_beta(summaries, out):
+                out.print(piece)
+        for reason, count in failures.most_common(_REASONS_SHOWN):
+            self._err.print(f"{count:,} units could not be generated: {reason}", soft_wrap=True)
+        return _PARTIAL if failures else 0

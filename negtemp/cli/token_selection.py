@@ -1,0 +1,74 @@
+"""Which tokens a command is about: --tokens, --ids and --from, or what the model emits below zero.
+
+A token may be typed (`model.tokens.lookup`) or given by its id; --from takes what a run emitted below zero, most
+frequent first. Together they are one list.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from negtemp.cli import options
+from negtemp.errors import RecordError, UsageError
+from negtemp.model.tokens import lookup
+from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.records import Completion, Header, Record
+
+_PANEL = "Tokens"
+
+Tokens = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tokens", metavar="TEXT", rich_help_panel=_PANEL,
+        help="a token by its text, as the file writes it or as it reads; may be repeated",
+    ),
+]  # fmt: skip
+Ids = Annotated[str | None, typer.Option("--ids", metavar="LIST", rich_help_panel=_PANEL, help="tokens by their ids")]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="RUN", rich_help_panel=_PANEL, help="what a run emitted below zero; a folder that -o wrote"
+    ),
+]
+
+
+def token_ids(vocabulary: Vocabulary, tokens: Sequence[str] | None, ids: str | None) -> list[int]:
+    """The ids that --tokens and --ids mean, each once, in the order given; none where nothing is given.
+
+    Raises UsageError for text that is no token or an id that is no whole number, ModelError for one that does not
+    exist.
+    """
+    found = [lookup.token_id(vocabulary, text) for text in tokens or ()]
+    found += _numbered(ids) if ids is not None else []
+    for token_id in found:
+        vocabulary.piece(token_id)  # raises where it does not exist
+    return list(dict.fromkeys(found))
+
+
+def _numbered(text: str) -> list[int]:
+    values = options.numbers("--ids", text)
+    wrong = next((value for value in values if not (value >= 0 and math.isfinite(value) and value == int(value))), None)
+    if wrong is not None:
+        raise UsageError(f"--ids holds {wrong:g}, which is no token id; give whole numbers from 0")
+    return [int(value) for value in values]
+
+
+def below_zero(records: Iterable[Record]) -> list[int]:
+    """Ids that a run emitted at beta < 0, most frequent first. Raises RecordError where there is none."""
+    from negtemp.experiments.emitted_tokens import emitted
+
+    found = emitted(record for record in records if isinstance(record, Completion) and record.temperature.beta < 0)
+    if not found:
+        raise RecordError("the run holds no token emitted below zero; make one with `negtemp compare -o DIR`")
+    return found
+
+
+def warnings(records: Iterable[Record] | None, header: Header) -> list[str]:
+    """A line where the run was made with another file than the one in use."""
+    of_run = next((record for record in records or () if isinstance(record, Header)), None)
+    if of_run is None or of_run.model.get("fingerprint") == header.model["fingerprint"]:
+        return []
+    return [f"the run was made with another file, {of_run.model.get('name')}; its ids are taken as they are"]

@@ -1,0 +1,1 @@
+"""Batched generation: requests, the scheduler that decodes them together, sampler chains, and raw logits."""

@@ -1,0 +1,149 @@
+"""One request under way: its sampler chain, what it has emitted, and the figures of its records.
+
+Statistics come from the raw logits, before any filter (`theory.observation`). It leaves out the decode that makes the
+logits, which many generations share (`scheduler`).
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from statistics import median
+
+from negtemp.errors import DecodeError
+from negtemp.model.engine.request import Request
+from negtemp.model.engine.sampler import Candidates, Chain, Draw
+from negtemp.model.llama.context import Logits
+from negtemp.model.llama.model import Model
+from negtemp.printable import printable
+from negtemp.records import Completion, Step, Stop
+from negtemp.theory.observation import Observer
+from negtemp.theory.repetition import longest_repeat
+
+# rows that wait at most, and their float32 values: 512 KiB
+_MOST_ROWS, _MOST_VALUES = 64, 131072
+_LARGE_VOCABULARY = 16384
+_LONGEST_SECONDS = 0.02
+
+
+class Buffers:
+    """What the generations of one model draw and observe with, one after the other: so it stays in the caches."""
+
+    def __init__(self, model: Model) -> None:
+        self.candidates = Candidates(model.library.api, model.vocabulary.size)
+        self.observer = Observer(model.vocabulary.size)
+
+
+class Generation:
+    """One request in the slot (the cache's sequence) `slot`. Close it: it holds a chain of C samplers."""
+
+    def __init__(self, model: Model, request: Request, slot: int, buffers: Buffers) -> None:
+        self.request, self.slot = request, slot
+        self.stop: Stop | None = None
+        self.error: str | None = None
+        self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
+        self._observer = buffers.observer
+        self._chain = Chain(
+            model.library, model.vocabulary.size, request.temperature, request.filters, request.seed,
+            buffers.candidates,
+        )  # fmt: skip
+        self._token_ids: list[int] = []
+        self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
+
+    @property
+    def next_token(self) -> tuple[int, int, int]:
+        """What to decode next: its last token, that token's position, its slot."""
+        return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
+
+    @property
+    def count(self) -> int:
+        """How many tokens it has drawn."""
+        return len(self._token_ids)
+
+    def draw(self, logits: Logits) -> Draw:
+        """Draw the next token from `[vocab]` logits."""
+        draw = self._chain.draw(logits)
+        self._token_ids.append(draw.token_id)
+        self._latest = time.perf_counter()
+        self._first = self._first or self._latest
+        self.stop = self._stop(draw.token_id)
+        return draw
+
+    def observe(self, position: int, draw: Draw, logits: Logits) -> Step:
+        """The record of what it drew as token number `position`. Raises DecodeError where logits are no numbers."""
+        seen = self._observer.observe(logits, draw.token_id, self.request.temperature.beta, draw.barred)
+        if math.isnan(seen.entropy):
+            raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
+        self._logprob += seen.logprob
+        self._rank += seen.rank
+        self._entropy += seen.entropy
+        return Step(
+            self.request.sequence, position, draw.token_id, self._vocabulary.piece(draw.token_id),
+            seen.logprob, seen.rank, seen.entropy, seen.gap, draw.logprob,
+            self._centroid[draw.token_id] if self._centroid else None,
+        )  # fmt: skip
+
+    def _stop(self, token_id: int) -> Stop | None:
+        count = len(self._token_ids)
+        if self._vocabulary.is_end(token_id):
+            return "eog"
+        if count >= self.request.n_predict:
+            return "length"
+        return "context" if len(self.request.prompt_token_ids) + count >= self.request.ctx_size else None
+
+    def completion(self, stop: Stop) -> Completion:
+        """The record of the finished sequence."""
+        ids, request = self._token_ids, self.request
+        count, seconds = len(ids), self._latest - self._first
+        pieces = list(map(self._vocabulary.piece, ids))
+        categories = Counter(map(self._vocabulary.category, ids))
+        return Completion(
+            request.sequence, request.prompt, request.prompt_token_ids, request.temperature, request.seed, tuple(ids),
+            printable(b"".join(pieces[:-1] if stop == "eog" else pieces), keep=" \n"), stop,
+            (count - 1) / seconds if seconds > 0 else None, self._logprob / count, self._rank / count,
+            len(set(ids)) / count, self._entropy / count, longest_repeat(ids),
+            sum(not piece.isascii() for piece in pieces) / count,
+            {category: tokens / count for category, tokens in sorted(categories.items())},
+            median_centroid_percentile=median(self._centroid[i] for i in ids) if self._centroid else None,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._chain.close()
+
+
+class Unobserved:
+    """Tokens that are drawn and not yet observed, in their order, each with its logits.
+
+    After a decode numpy's code and buffers are gone from the processor's caches, and most of what one token's
+    statistics cost is bringing them back: with a model that decodes in a third of a millisecond, several tokens in a
+    row take half the time. So rows are kept: as many as fit half of a second-level cache, for 20 ms at most. A token of
+    a large vocabulary is observed at once, because its model needs longer than that for the next one.
+    """
+
+    def __init__(self, vocab: int) -> None:
+        self._most = min(_MOST_ROWS, _MOST_VALUES // vocab) if vocab < _LARGE_VOCABULARY else 1
+        self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
+        self._due = 0.0
+
+    def draw(self, generation: Generation, logits: Logits) -> None:
+        """Let a generation draw from `[vocab]` logits, which may be overwritten afterwards."""
+        position = generation.count
+        draw = generation.draw(logits)
+        if not self._waiting:
+            self._due = time.perf_counter() + _LONGEST_SECONDS
+        self._waiting.append((generation, position, draw, logits.copy() if self._most > 1 else logits))
+
+    @property
+    def due(self) -> bool:
+        """Whether no more may wait, or none any longer."""
+        return len(self._waiting) >= self._most or time.perf_counter() >= self._due
+
+    def steps(self) -> Iterator[Step]:
+        """Observe all that waits; a generation whose logits are no numbers has an `error` from then on, and no step."""
+        waiting, self._waiting = self._waiting, []
+        for generation, position, draw, logits in waiting:
+            if generation.error is None:
+                try:
+                    yield generation.observe(position, draw, logits)
+                except DecodeError as error:
+                    generation.error = str(error)

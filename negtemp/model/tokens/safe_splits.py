@@ -1,0 +1,49 @@
+"""Where a text can be cut so that the parts, tokenized apart, give what the whole gives: before a single space
+between visible bytes. (A byte that may end a character that is none counts as invisible.)
+
+SentencePiece and byte-level BPE join neighbours into tokens of the vocabulary, so where none of these holds a visible
+byte and then a space, nothing is ever joined across such a place. Vocabularies that hold one, and other kinds of
+tokenizer, leave texts whole; so do texts with a user-defined token, which is taken out before anything is joined and
+may change what becomes of the space after it. It leaves out the tokenizing itself (`vocabulary`).
+
+Source: llama-vocab.cpp, `llm_tokenizer_spm_session`, `llm_tokenizer_bpe_session`, `tokenizer_st_partition`; the
+expressions that split a text before BPE take whitespace together with whitespace only, or as the first character of a
+word.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from negtemp.model.tokens.vocabulary import Vocabulary
+
+_SPACE = 32
+_WIDE = "".join(map(chr, range(0x2000, 0x200B)))
+# a NUL parts texts in a scan, and `▁` is SentencePiece's mark for a space
+_INVISIBLE = "\0\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000▁" + _WIDE
+_LAST_BYTES = {character.encode()[-1] for character in _INVISIBLE}
+_VISIBLE = np.array([byte not in _LAST_BYTES for byte in range(256)])
+
+
+def can_be_cut(vocabulary: Vocabulary) -> bool:
+    """Whether texts can be cut at all."""
+    pieces = b"\n".join(map(vocabulary.piece, range(vocabulary.size)))
+    return vocabulary.joins_neighbours and not _spaces_after_visible(np.frombuffer(pieces, np.uint8)).any()
+
+
+def left_whole(vocabulary: Vocabulary) -> list[bytes]:
+    """What keeps a text from being cut: the pieces of user-defined tokens."""
+    return [piece for piece in map(vocabulary.piece, vocabulary.in_categories(["user-defined"])) if piece]
+
+
+def cuts(text: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The places of `text`, ascending, before which it can be cut: single spaces between visible bytes.
+
+    >>> cuts(np.frombuffer(b"to  be or", np.uint8)).tolist()
+    [6]
+    """
+    return np.flatnonzero(_spaces_after_visible(text)[:-1] & _VISIBLE[text[2:]]) + 1
+
+
+def _spaces_after_visible(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """For every byte but the first, `[n - 1]`."""
+    return np.asarray((text[1:] == _SPACE) & _VISIBLE[text[:-1]])
