@@ -26,7 +26,11 @@ KNOWN: tuple[tuple[bytes, int, str], ...] = (
     (b"<<>>", NORMAL, "unreachable-several"),
     (b"<unused7>", NORMAL, "unused"),
     (b"[PAD151643]", NORMAL, "unused"),
-    (b"<|reserved_special_token_9|>", CONTROL, "control"),
+    (b"<|reserved_special_token_9|>", CONTROL, "unused"),
+    (b"[UNUSED_TOKEN_3]", CONTROL, "unused"),
+    (b"<|placeholder1|>", CONTROL, "unused"),
+    ("<｜place▁holder▁no▁0｜>".encode(), CONTROL, "unused"),
+    (b"placeholder1", NORMAL, "unreachable-several"),
     (b"<|reserved_9|>", CONTROL, "unused"),
     (b"anything", UNUSED, "unused"),
     (b"<|im_start|>", CONTROL, "control"),
@@ -105,3 +109,39 @@ def test_a_tokenizer_that_gives_nothing_back_is_refused(compiled: Library, tmp_p
 
 def test_gguf_writes_what_the_tests_say() -> None:
     assert (NORMAL, CONTROL, UNUSED) == (gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.UNUSED)
+
+
+RESERVED = (
+    (b"<|reserved_special_token_0|>", CONTROL),
+    (b"<|reserved_special_token_1|>", CONTROL),
+    (b"<|slot_1|>", CONTROL),
+    (b"<|im_start|>", CONTROL),
+)
+
+
+def test_a_reserved_name_that_the_chat_template_writes_is_in_use(compiled: Library, tmp_path: Path) -> None:
+    template = "{{ '<|reserved_special_token_1|>' + messages[0].content }}"
+    path = write_llama(tmp_path / "m.gguf", spm_vocabulary([]) + list(RESERVED), chat_template=template)
+    with Model(compiled, path) as model:
+        assert field_categories(model.vocabulary)[-4:] == ["unused", "control", "control", "control"]
+
+
+def test_a_reserved_name_that_ends_a_text_is_in_use(compiled: Library, tmp_path: Path) -> None:
+    vocabulary = spm_vocabulary([])
+    vocabulary[2] = RESERVED[0]  # the place of EOS
+    with Model(compiled, write_llama(tmp_path / "m.gguf", vocabulary)) as model:
+        assert field_categories(model.vocabulary)[2] == "control"
+
+
+def test_patterns_say_which_other_names_are_unused(compiled: Library, tmp_path: Path) -> None:
+    path = write_llama(tmp_path / "m.gguf", spm_vocabulary([]) + list(RESERVED))
+    with Model(compiled, path) as model:
+        found = field_categories(model.vocabulary, unused=["<|slot_*|>"])
+        assert found[-4:] == ["unused", "unused", "unused", "control"]
+
+
+def test_masking_the_unused_masks_those_that_are_named_so(compiled: Library, tmp_path: Path) -> None:
+    path = write_llama(tmp_path / "m.gguf", spm_vocabulary([]) + list(RESERVED))
+    with Model(compiled, path) as model:
+        size = model.vocabulary.size
+        assert model.vocabulary.in_categories(["unused"]) == [size - 4, size - 3]

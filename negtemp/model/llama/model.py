@@ -54,7 +54,8 @@ class Model:
         if problem:
             self.close()
             raise ModelError(f"{model_file.shown(path)} {problem}")
-        self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle))
+        template = api.llama_model_chat_template(self.handle, None) or b""
+        self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template)
 
     def _problem(self) -> str | None:
         """Why there is no next token to speak of, or none to trust; None for a causal language model."""

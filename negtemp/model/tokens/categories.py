@@ -3,13 +3,16 @@
     normal                comes back as itself
     special-looking       <…> or […] with a letter inside, typed as text, that does not come back
     control               the file says so: BOS, EOS, templates, the unknown token
-    unused                the file says so, or the name does: <unused7>, [PAD151643], <|reserved_9|>
+    unused                the file says so, or the name does (`unused_names`), and nothing says that it is used
     byte-ascii            one byte below 0x80, typed as a byte
     byte-utf8             one byte that UTF-8 uses above 0x7f
     byte-invalid          one byte that no UTF-8 text holds: C0, C1, F5 to FF
     partial-utf8          more than one byte, and not whole UTF-8 characters
     unreachable-single    its text is tokenized to one other token
     unreachable-several   its text is tokenized to several tokens
+
+A reserved name is used all the same where the file makes the token its BOS, EOS or the like, or where the chat template
+writes it: Hunyuan ends its answers with `<｜hy_place▁holder▁no▁2｜>`.
 
 A piece is tried on its own and after a few neutral marks, because SentencePiece puts a space before a text and a
 pre-tokenizer may look at what stands before; it is reachable where any of them gives the id back. It leaves out whether
@@ -20,7 +23,7 @@ repository, which tries one mark. Bytes: RFC 3629, section 1.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Literal, get_args
 
 from negtemp.errors import ModelError
@@ -38,18 +41,19 @@ IN_TEXT: tuple[FieldCategory, ...] = ("normal",)
 NEVER_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
 
 _NEUTRAL_MARKS = ("«".encode(), b"\n", b"(", "ː".encode())
-_UNUSED_NAME = re.compile(rb"[<\[]\W*(unused|reserved|pad)[^A-Za-z<>\[\]]*\d+[^A-Za-z<>\[\]]*[>\]]\Z", re.IGNORECASE)
 _SPECIAL_LOOK = re.compile(rb"(<[^<>]*[A-Za-z][^<>]*>|\[[^\[\]]*[A-Za-z][^\[\]]*\])\Z")
 
 
-def field_categories(vocabulary: Vocabulary) -> list[FieldCategory]:
-    """The category of every token, in the order of ids.
+def field_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list[FieldCategory]:
+    """The category of every token, in the order of ids. `unused` are names that count as unused beside the known ones,
+    in which `*` stands for anything.
 
-    Raises ModelError for a vocabulary without a tokenizer, or one in which no ordinary token comes back.
+    Raises ModelError for a vocabulary without a tokenizer, or one in which no ordinary token comes back, UsageError for
+    a name that fits every token.
     """
     if not vocabulary.has_tokenizer:
         raise ModelError("this file holds no tokenizer; convert the model again, with its tokenizer")
-    found = list(_categories(vocabulary))
+    found = list(_categories(vocabulary, set(vocabulary.named_unused(unused))))
     tried = sum(category in ("normal", "special-looking", *UNREACHABLE) for category in found)
     if tried and "normal" not in found:
         raise ModelError(
@@ -59,11 +63,11 @@ def field_categories(vocabulary: Vocabulary) -> list[FieldCategory]:
     return found
 
 
-def _categories(vocabulary: Vocabulary) -> Iterator[FieldCategory]:
+def _categories(vocabulary: Vocabulary, unused: Container[int]) -> Iterator[FieldCategory]:
     marks = [(mark, vocabulary.encode(mark)) for mark in _NEUTRAL_MARKS]
     for token_id in range(vocabulary.size):
         piece, given = vocabulary.piece(token_id), vocabulary.category(token_id)
-        if given == "unused" or _UNUSED_NAME.match(piece):
+        if given == "unused" or token_id in unused:
             yield "unused"
         elif given in ("control", "unknown"):
             yield "control"

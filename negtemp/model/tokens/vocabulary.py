@@ -9,10 +9,11 @@ Source: llama.h, `llama_token_to_piece`, `llama_tokenize`, `enum llama_token_att
 
 import ctypes
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, get_args
 
 from negtemp.errors import ModelError, PromptError
+from negtemp.model.tokens import unused_names
 
 Category = Literal["normal", "control", "byte", "unused", "user-defined", "unknown"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -29,9 +30,11 @@ _FIRST_BUFFER = 64
 class Vocabulary:
     """The vocabulary of one loaded model; token ids run from 0 to `size` - 1."""
 
-    def __init__(self, api: Any, handle: Any) -> None:
+    def __init__(self, api: Any, handle: Any, chat_template: bytes = b"") -> None:
+        """`chat_template` tells which reserved names are in use."""
         self._api = api
         self._handle = handle
+        self._chat_template = chat_template
         self.size = int(api.llama_vocab_n_tokens(handle))
         self._pieces: dict[int, bytes] = {}
 
@@ -110,10 +113,30 @@ class Vocabulary:
         return next((name for bit, name in _ATTRIBUTES if attributes & bit), "unknown")
 
     def in_categories(self, categories: Collection[str]) -> list[int]:
-        """Ids of every token in any of the categories, ascending."""
+        """Ids of every token in any of the categories, ascending; `unused` are those named so as well."""
         if not categories:
             return []
-        return [token_id for token_id in range(self.size) if self.category(token_id) in categories]
+        named = set(self.named_unused()) if "unused" in categories else ()
+        return [one for one in range(self.size) if one in named or self.category(one) in categories]
+
+    def named_unused(self, patterns: Iterable[str] = ()) -> list[int]:
+        """Ids of the tokens whose names say that nobody has used them, or fit a pattern, in which `*` stands for
+        anything; less those that the file gives a role or its chat template writes. Raises UsageError.
+        """
+        is_unused = unused_names.matching(patterns)
+        if not self.has_tokenizer:
+            return []
+        return [one for one in range(self.size) if is_unused(self.piece(one)) and not self._is_used(one)]
+
+    def _is_used(self, token_id: int) -> bool:
+        return token_id in self._roles or self.piece(token_id) in self._chat_template
+
+    @functools.cached_property
+    def _roles(self) -> frozenset[int]:
+        """Ids that the file gives a role; padding is none, since a model never learns it."""
+        roles = ("bos", "eos", "eot", "sep", "mask", "fim_pre", "fim_suf", "fim_mid", "fim_rep", "fim_sep")
+        given = (getattr(self._api, f"llama_vocab_{role}")(self._handle) for role in roles)
+        return self.end_tokens | {int(one) for one in given}
 
     def is_end(self, token_id: int) -> bool:
         """Whether the token ends a generation (EOS, EOT and their like)."""
