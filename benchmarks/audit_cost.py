@@ -105,12 +105,12 @@ def with_negtemp(path: Path, threads: int) -> Scores:
     from negtemp.model import library
     from negtemp.model.engine.engine import Engine
     from negtemp.model.llama.model import Model
-    from negtemp.model.tokens.categories import field_categories
+    from negtemp.model.tokens.categories import token_categories
     from negtemp.model.weights.tensors import Weights
 
     loaded = library.load()
     with Model(loaded, path) as model, Weights(loaded, path) as weights:
-        return indicators.measure(Engine(model, threads), weights, field_categories(model.vocabulary))
+        return indicators.measure(Engine(model, threads), weights, token_categories(model.vocabulary))
 
 
 def with_transformers(path: Path, threads: int) -> Scores:

@@ -35,7 +35,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score
 from negtemp.model.llama.context import Context
 from negtemp.model.llama.model import Model
-from negtemp.model.tokens.categories import FieldCategory, field_categories
+from negtemp.model.tokens.categories import TokenCategory, token_categories
 from negtemp.model.tokens.splicing import Template
 from negtemp.model.weights.tensors import Weights
 from negtemp.records import AuditToken
@@ -61,7 +61,7 @@ def main() -> None:
 def measure(engine: Engine, weights: Weights, share: float, alone: int) -> None:
     """All four figures of one model."""
     model, shapes = engine.model, list(available(engine.model)[0].values())
-    found: list[tuple[list[FieldCategory], list[int]]] = []
+    found: list[tuple[list[TokenCategory], list[int]]] = []
     surveying = timed(lambda: found.append(suspects(engine, weights)))
     ids = found[0][1][: max(1, round(share * model.vocabulary.size))]
     worst = timed(lambda: ask(engine, shapes, ids))
@@ -80,9 +80,9 @@ def measure(engine: Engine, weights: Weights, share: float, alone: int) -> None:
         print(f"scan, {name:<16} {scan_rate(engine, ids, share_of_words):8.1f} MB/s")
 
 
-def suspects(engine: Engine, weights: Weights) -> tuple[list[FieldCategory], list[int]]:
+def suspects(engine: Engine, weights: Weights) -> tuple[list[TokenCategory], list[int]]:
     """The categories, and ids from the most suspect on."""
-    categories = field_categories(engine.model.vocabulary)
+    categories = token_categories(engine.model.vocabulary)
     return categories, ranking.order(survey(engine, weights, categories).score).tolist()
 
 

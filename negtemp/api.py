@@ -16,12 +16,12 @@ from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.prompts import PROMPTS
-from negtemp.experiments.repeat import Asking, repeat
+from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.experiments.reproduce import Plan as Experiment
 from negtemp.experiments.reproduce import Result, reproduce
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
-from negtemp.experiments.sweep import Plan
+from negtemp.experiments.sweep import SweepPlan
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import ALL_LAYERS, Model
@@ -92,8 +92,10 @@ class LoadedModel:
         Raises UsageError, DecodeError, OutputError, RecordError.
         """
         at = [*map(Temperature.of, temperatures), *map(Temperature.of_beta, betas)] or sweeping.TEMPERATURES
-        plan = Plan(prompts or (PROMPT,), tuple(at), tuple(seeds), repeats, Settings(**settings), deterministic, steps)
-        shape = sweeping.shape(self.engine, plan, parallel)
+        plan = SweepPlan(
+            prompts or (PROMPT,), tuple(at), tuple(seeds), repeats, Settings(**settings), deterministic, steps
+        )
+        shape = sweeping.batch_shape(self.engine, plan, parallel)
         if output is None:
             return sweeping.sweep(self.engine, plan, shape)
         return saved(self.engine, plan, shape, Path(output))
@@ -115,10 +117,10 @@ class LoadedModel:
     def repeat(self, *tokens: str | int, limit: int = 20, **asking: Any) -> Iterator[Trial | Repetition]:
         """A Trial for each token, given by its text or id, and for its controls, and then a Repetition.
 
-        Without tokens, the `limit` most frequent of what the model emits below zero. `asking` are `Asking`'s fields:
-        controls, samples, seed, counts. Raises UsageError for a text that is no token, ModelError, PromptError.
+        Without tokens, the `limit` most frequent of what the model emits below zero. `asking` are `RepeatSettings`'
+        fields: controls, samples, seed, counts. Raises UsageError for a text that is no token, ModelError, PromptError.
         """
-        vocabulary, how = self.engine.model.vocabulary, Asking(**asking)
+        vocabulary, how = self.engine.model.vocabulary, RepeatSettings(**asking)
         ids = [lookup.token_id(vocabulary, token) if isinstance(token, str) else token for token in tokens]
         ids = ids or emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(self.engine, how.seed), limit)
         return repeat(self.engine, ids, shapes.available(self.engine.model)[0], how)

@@ -14,7 +14,7 @@ from models import EPSILON, add_tokenizer, close, spm_vocabulary, write_llama
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.engine import BatchShape, Engine, Request
 from negtemp.model.engine.prompt_logits import score
 from negtemp.model.library import Library
 from negtemp.model.llama.context import Context
@@ -61,7 +61,7 @@ def test_every_step_is_what_the_model_says_token_by_token(model: Model, slots: i
         for number, (prompt, t) in enumerate(itertools.product(prompts(), (0.001, -0.001, -1.0)))
     ]
     steps: defaultdict[int, list[Step]] = defaultdict(list)
-    for record in Engine(model, 1).stream(asked, Shape(slots, cells)):
+    for record in Engine(model, 1).stream(asked, BatchShape(slots, cells)):
         if isinstance(record, Step):
             steps[record.sequence].append(record)
         else:
@@ -103,8 +103,8 @@ def test_short_sequences_keep_their_angles_however_many_share_the_cache(compiled
         for request in asked:
             alone = next(r for r in engine.generate([request]) if isinstance(r, Completion))
             assert together[request.sequence].mean_logprob == pytest.approx(alone.mean_logprob, abs=CLOSE_NATS)
-        assert engine.shape(8, 3000, longest=100).cells == 256
-        assert engine.shape(8, 3000, longest=300).cells >= 3000
+        assert engine.batch_shape(8, 3000, longest=100).cells == 256
+        assert engine.batch_shape(8, 3000, longest=300).cells >= 3000
 
 
 def fill(writer: gguf.GGUFWriter, architecture: str, fields: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.model.tokens.categories import FieldCategory, field_categories
+from negtemp.model.tokens.categories import TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
 from negtemp.theory.statistics import auc
 
@@ -31,7 +31,7 @@ Indicators = dict[str, np.ndarray]
 def found(engine: Engine) -> Indicators:
     """Every indicator of the bundled model."""
     with Weights(engine.model.library, model_file.bundled()) as weights:
-        return measure(engine, weights, field_categories(engine.model.vocabulary))
+        return measure(engine, weights, token_categories(engine.model.vocabulary))
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +88,13 @@ def test_contexts_fit_a_model_of_few_positions(hostile: Model) -> None:
 
 
 def test_references_are_found_without_a_list(engine: Engine) -> None:
-    categories = field_categories(engine.model.vocabulary)
+    categories = token_categories(engine.model.vocabulary)
     low = np.zeros(len(categories))
     low[7] = 1.0
     with Weights(engine.model.library, model_file.bundled()) as weights:
         bytes_only = references(weights, categories, low)
         assert {categories[row] for row in bytes_only.rows} <= {"unused", "byte-invalid"}
-        none_known: list[FieldCategory] = ["normal"] * len(categories)
+        none_known: list[TokenCategory] = ["normal"] * len(categories)
         assert references(weights, none_known, low).rows[0] == 7
         none_known[100:105] = ["unreachable-several"] * 5
         assert references(weights, none_known, low).rows == tuple(range(100, 105))
@@ -105,7 +105,7 @@ PIECES = [b"a", b"b", b"ab", b"ba"]
 
 def surveyed(compiled: Library, path: Path) -> Survey:
     with Model(compiled, path) as model, Weights(compiled, path) as weights:
-        return survey(Engine(model), weights, field_categories(model.vocabulary))
+        return survey(Engine(model), weights, token_categories(model.vocabulary))
 
 
 @pytest.mark.parametrize(

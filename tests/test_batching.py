@@ -12,8 +12,8 @@ import pytest
 from models import spm_vocabulary, write_llama
 
 from negtemp.errors import DecodeError
-from negtemp.model.engine.decode_timing import Pace
-from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.decode_timing import DecodeTiming
+from negtemp.model.engine.engine import BatchShape, Engine, Request
 from negtemp.model.engine.request import Filters
 from negtemp.model.library import Library
 from negtemp.model.llama.context import Context, Logits
@@ -42,7 +42,7 @@ def request(
 
 
 def requests(count: int, seed: int = 0) -> list[Request]:
-    """Prompts of several lengths that share beginnings, at several temperatures, of several lengths."""
+    """PrefixCache of several lengths that share beginnings, at several temperatures, of several lengths."""
     rng = random.Random(seed)
     beginning = [1, *(rng.randrange(259, 515) for _ in range(30))]
     prompts = [[*beginning[: rng.randrange(1, 31)], *rng.choices(range(259, 515), k=3)] for _ in range(4)]
@@ -70,7 +70,7 @@ def certain(path: Sequence[Step]) -> list[int]:
 def test_each_of_many_requests_is_what_it_is_alone(engine: Engine, slots: int, cells: int) -> None:
     """With 64 cells and three slots the cache is full again and again, and requests wait."""
     asked = requests(24)
-    records = list(engine.stream(asked, Shape(slots, cells)))
+    records = list(engine.stream(asked, BatchShape(slots, cells)))
     assert sorted(r.sequence for r in records if isinstance(r, Completion)) == list(range(24))
     together = paths(records)
     for one in asked:
@@ -84,7 +84,7 @@ def test_each_of_many_requests_is_what_it_is_alone(engine: Engine, slots: int, c
 def test_alone_nothing_depends_on_the_order_to_the_last_bit(engine: Engine) -> None:
     asked = requests(12)
     first, second = (
-        paths(list(engine.stream(order, Shape(1, 64, alone=True))))
+        paths(list(engine.stream(order, BatchShape(1, 64, alone=True))))
         for order in (asked, random.Random(1).sample(asked, 12))
     )
     assert first == second
@@ -98,7 +98,7 @@ def test_requests_are_taken_only_as_slots_fall_free(engine: Engine) -> None:
         for taken in itertools.count(1):
             yield request(taken, [1, 300], n=2)
 
-    stream = engine.stream(endless(), Shape(4, 256))
+    stream = engine.stream(endless(), BatchShape(4, 256))
     done = itertools.islice((r for r in stream if isinstance(r, Completion)), 40)
     assert len(list(done)) == 40
     assert taken <= 48
@@ -110,7 +110,7 @@ def test_what_can_never_fit_is_a_failure_and_the_others_go_on(engine: Engine) ->
         request(0, [1, 300]), request(1, [1] * 400, n=100), request(2, []), request(3, [1] * 20, ctx_size=20),
         request(4, [1, 301]),
     ]  # fmt: skip
-    records = list(engine.stream(asked, Shape(2, 256)))
+    records = list(engine.stream(asked, BatchShape(2, 256)))
     failures = {r.sequence: r.reason for r in records if isinstance(r, Failure)}
     assert sorted(r.sequence for r in records if isinstance(r, Completion)) == [0, 4]
     assert "256 cells" in failures[1] and "no token" in failures[2] and "--ctx-size" in failures[3]
@@ -121,7 +121,9 @@ def test_a_long_prompt_is_decoded_in_pieces_and_its_beginning_shared(engine: Eng
     rng = random.Random(2)
     beginning = [1, *rng.choices(range(259, 515), k=1100)]
     prompts = [[*beginning, 300, 301], [*beginning, 302]]
-    records = list(engine.stream([request(i, p, n=1, ctx_size=4096) for i, p in enumerate(prompts)], Shape(2, 2304)))
+    records = list(
+        engine.stream([request(i, p, n=1, ctx_size=4096) for i, p in enumerate(prompts)], BatchShape(2, 2304))
+    )
     together = paths(records)
     for sequence, prompt in enumerate(prompts):
         with Context(engine.model, 1, len(prompt)) as context:
@@ -146,49 +148,49 @@ def test_padding_changes_no_row_and_leaves_no_cell_behind(engine: Engine) -> Non
 
 @pytest.fixture
 def measured(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file in which a first measurement of the pace of up to 8 rows is kept."""
+    """The file in which a first measurement of the decode times of up to 8 rows is kept."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    Pace(engine.model, 1).widest(8)
+    DecodeTiming(engine.model, 1).widest(8)
     (kept,) = (tmp_path / "negtemp").iterdir()
     return kept
 
 
-def test_a_pace_is_measured_once_and_kept(engine: Engine, measured: Path) -> None:
+def test_decode_times_are_measured_once_and_kept(engine: Engine, measured: Path) -> None:
     before = measured.read_bytes()
-    Pace(engine.model, 1).widest(8)
+    DecodeTiming(engine.model, 1).widest(8)
     assert measured.read_bytes() == before
-    Pace(engine.model, 2).rows(2)
+    DecodeTiming(engine.model, 2).rows(2)
     assert len(list(measured.parent.iterdir())) == 2
 
 
 def test_rows_are_padded_only_where_that_takes_less_time(engine: Engine, measured: Path) -> None:
     """The figures of a 7B LLaMA: 478 ms for two rows and 333 for four; five and nine rows are better left alone."""
     measured.write_text('{"2": 0.478, "3": 0.6, "4": 0.333, "5": 0.5, "6": 0.7, "7": 0.9, "8": 0.6, "1": 0.264}')
-    pace = Pace(engine.model, 1)
-    assert [pace.rows(live) for live in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15)] == [1, 4, 4, 4, 5, 8, 8, 8, 9, 12, 16]
-    assert (pace.widest(2), pace.widest(9)) == (4, 9)
+    timing = DecodeTiming(engine.model, 1)
+    assert [timing.rows(live) for live in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15)] == [1, 4, 4, 4, 5, 8, 8, 8, 9, 12, 16]
+    assert (timing.widest(2), timing.widest(9)) == (4, 9)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"2": "fast"}', '{"2": 0.1', '{"2": null}'])
-def test_a_kept_pace_that_is_not_ours_is_measured_again(engine: Engine, measured: Path, text: str) -> None:
+def test_kept_times_that_are_not_ours_are_measured_again(engine: Engine, measured: Path, text: str) -> None:
     measured.write_text(text)
-    assert Pace(engine.model, 1).seconds(2) > 0
+    assert DecodeTiming(engine.model, 1).seconds(2) > 0
 
 
 def test_a_home_that_cannot_be_written_does_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    assert Pace(engine.model, 1).seconds(1) > 0
+    assert DecodeTiming(engine.model, 1).seconds(1) > 0
 
 
 def test_a_user_without_a_home_does_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    assert Pace(engine.model, 1).seconds(1) > 0
+    assert DecodeTiming(engine.model, 1).seconds(1) > 0
 
 
 def test_closing_early_ends_quietly(engine: Engine) -> None:
-    stream = engine.stream(requests(8), Shape(4, 256))
+    stream = engine.stream(requests(8), BatchShape(4, 256))
     next(stream)
     stream.close()  # type: ignore[attr-defined]
 
@@ -218,7 +220,7 @@ def test_logits_that_are_no_numbers_are_a_failure(compiled: Library, tmp_path: P
     broken[300] = np.nan
     with Model(compiled, write_llama(tmp_path / "nan.gguf", vocabulary, unembedding=broken)) as model:
         asked = [request(number, [1, 300], t) for number, t in enumerate((0.001, -0.001, 1.0, -1.0, 0.0))]
-        records = list(Engine(model).stream(asked, Shape(2, 256)))
+        records = list(Engine(model).stream(asked, BatchShape(2, 256)))
         assert [type(record) for record in records] == [Failure] * 5
         with pytest.raises(DecodeError, match="not numbers"):
             list(Engine(model).generate(asked[:1]))

@@ -1,4 +1,4 @@
-"""Asking for tokens: a model whose answers are known says what it can say, and is not blamed for what nobody could."""
+"""RepeatSettings for tokens: a model whose answers are known says what it can say, and is not blamed for what nobody could."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from models import spm_vocabulary, write_llama
 from negtemp.errors import ModelError, PromptError, UsageError
 from negtemp.experiments import shapes
 from negtemp.experiments.matched_controls import controls, script, traits
-from negtemp.experiments.repeat import Asking, repeat
+from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
@@ -53,7 +53,7 @@ def asked(engine: Engine, candidates: list[int], **options: Any) -> tuple[list[T
         "quoted": template(vocabulary, ['"', SLOT, '" "']),
         "repetition": template(vocabulary, ["w:", *[SLOT] * 3]),
     }
-    records = list(repeat(engine, candidates, short, Asking(**options)))
+    records = list(repeat(engine, candidates, short, RepeatSettings(**options)))
     last = records[-1]
     assert isinstance(last, Repetition)
     return [record for record in records if isinstance(record, Trial)], last

@@ -10,7 +10,7 @@ from models import CONTROL, NORMAL, UNUSED, Token, spm_vocabulary, write_llama
 from negtemp.errors import ModelError
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.model.tokens.categories import FIELD_CATEGORIES, field_categories
+from negtemp.model.tokens.categories import TOKEN_CATEGORIES, token_categories
 
 KNOWN: tuple[tuple[bytes, int, str], ...] = (
     (b"a", NORMAL, "normal"),
@@ -42,7 +42,7 @@ def known(compiled: Library, tmp_path_factory: pytest.TempPathFactory) -> list[s
     """The categories found in a vocabulary of the pieces above."""
     vocabulary: list[Token] = spm_vocabulary([]) + [(piece, kind) for piece, kind, _ in KNOWN]
     with Model(compiled, write_llama(tmp_path_factory.mktemp("roundtrip") / "known.gguf", vocabulary)) as model:
-        return list(field_categories(model.vocabulary))
+        return list(token_categories(model.vocabulary))
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_the_first_three_are_control_tokens(known: list[str]) -> None:
 
 
 def test_the_bundled_vocabulary_comes_back_whole(bundled: Model) -> None:
-    found = Counter(field_categories(bundled.vocabulary))
-    assert found.keys() <= set(FIELD_CATEGORIES)
+    found = Counter(token_categories(bundled.vocabulary))
+    assert found.keys() <= set(TOKEN_CATEGORIES)
     assert found["byte-invalid"] == 13
     assert found["normal"] > 0.8 * bundled.vocabulary.size
     assert not found["partial-utf8"]
@@ -82,7 +82,7 @@ def test_a_byte_level_vocabulary_has_partial_characters(compiled: Library, tmp_p
         tmp_path / "bpe.gguf", [(piece.encode(), NORMAL) for piece in pieces], merges=[f"{half[0]} {half[1]}", "t h"]
     )
     with Model(compiled, path) as model:
-        found = field_categories(model.vocabulary)
+        found = token_categories(model.vocabulary)
     assert found[256:] == ["normal", "partial-utf8"]
     assert Counter(found[:256]) == {"normal": 128, "byte-utf8": 115, "byte-invalid": 13}
 
@@ -97,14 +97,14 @@ def _byte_letters() -> dict[int, str]:
 def test_a_file_without_a_tokenizer_is_refused(compiled: Library, tmp_path: Path) -> None:
     path = write_llama(tmp_path / "none.gguf", spm_vocabulary([b"a"]), tokenizer="no_vocab")
     with Model(compiled, path) as model, pytest.raises(ModelError, match="no tokenizer"):
-        field_categories(model.vocabulary)
+        token_categories(model.vocabulary)
 
 
 def test_a_tokenizer_that_gives_nothing_back_is_refused(compiled: Library, tmp_path: Path) -> None:
     """Pieces that no merge leads to: every text ends in bytes."""
     path = write_llama(tmp_path / "broken.gguf", spm_vocabulary([b"xyz", b"qrs"]))
     with Model(compiled, path) as model, pytest.raises(ModelError, match="not one of 2 tokens comes back"):
-        field_categories(model.vocabulary)
+        token_categories(model.vocabulary)
 
 
 def test_gguf_writes_what_the_tests_say() -> None:
@@ -123,20 +123,20 @@ def test_a_reserved_name_that_the_chat_template_writes_is_in_use(compiled: Libra
     template = "{{ '<|reserved_special_token_1|>' + messages[0].content }}"
     path = write_llama(tmp_path / "m.gguf", spm_vocabulary([]) + list(RESERVED), chat_template=template)
     with Model(compiled, path) as model:
-        assert field_categories(model.vocabulary)[-4:] == ["unused", "control", "control", "control"]
+        assert token_categories(model.vocabulary)[-4:] == ["unused", "control", "control", "control"]
 
 
 def test_a_reserved_name_that_ends_a_text_is_in_use(compiled: Library, tmp_path: Path) -> None:
     vocabulary = spm_vocabulary([])
     vocabulary[2] = RESERVED[0]  # the place of EOS
     with Model(compiled, write_llama(tmp_path / "m.gguf", vocabulary)) as model:
-        assert field_categories(model.vocabulary)[2] == "control"
+        assert token_categories(model.vocabulary)[2] == "control"
 
 
 def test_patterns_say_which_other_names_are_unused(compiled: Library, tmp_path: Path) -> None:
     path = write_llama(tmp_path / "m.gguf", spm_vocabulary([]) + list(RESERVED))
     with Model(compiled, path) as model:
-        found = field_categories(model.vocabulary, unused=["<|slot_*|>"])
+        found = token_categories(model.vocabulary, unused=["<|slot_*|>"])
         assert found[-4:] == ["unused", "unused", "unused", "control"]
 
 

@@ -17,8 +17,8 @@ import pytest
 import negtemp
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import Settings
-from negtemp.experiments.sweep import BETAS, TEMPERATURES, Plan, Unit, forecast, shape, sweep
-from negtemp.model.engine.engine import Engine, Shape
+from negtemp.experiments.sweep import BETAS, TEMPERATURES, SweepPlan, Unit, batch_shape, forecast, sweep
+from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
@@ -32,11 +32,11 @@ def engine(compiled: Library, random_path: Path) -> Iterator[Engine]:
         yield Engine(model)
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> SweepPlan:
     """Two prompts, five temperatures, two seeds, two repeats: 40 units of four tokens."""
     at = tuple(map(Temperature.of_beta, (-1000.0, -1.0, 0.0, 1.0, 1000.0)))
     values = {"prompts": ("aa ab", "aa ba"), "temperatures": at, "seeds": (1, 2), "repeats": 2}
-    return Plan(**{**values, "settings": Settings(n_predict=4, ctx_size=64), **changes})
+    return SweepPlan(**{**values, "settings": Settings(n_predict=4, ctx_size=64), **changes})
 
 
 def keys(records: list[Any]) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_units_key_hangs_on_its_content_and_not_on_its_place() -> None:
 
 def test_every_unit_comes_once_with_its_own_seed(engine: Engine) -> None:
     asked = plan()
-    done = [r for r in sweep(engine, asked, shape(engine, asked, 6)) if isinstance(r, Completion)]
+    done = [r for r in sweep(engine, asked, batch_shape(engine, asked, 6)) if isinstance(r, Completion)]
     assert sorted(keys(done)) == sorted(unit.key(asked.settings) for unit in asked.units())
     units = list(asked.units())
     for record in done:
@@ -104,13 +104,13 @@ def test_finished_units_do_not_run_again(engine: Engine) -> None:
     asked = plan()
     everything = {unit.key(asked.settings) for unit in asked.units()}
     finished = set(random.Random(0).sample(sorted(everything), 25))
-    assert set(keys(list(sweep(engine, asked, Shape(4, 256), finished)))) == everything - finished
+    assert set(keys(list(sweep(engine, asked, BatchShape(4, 256), finished)))) == everything - finished
 
 
 def test_steps_come_together_before_their_completion(engine: Engine) -> None:
     asked = plan(steps=True)
     steps: list[Step] = []
-    for record in sweep(engine, asked, Shape(5, 256)):
+    for record in sweep(engine, asked, BatchShape(5, 256)):
         if isinstance(record, Step):
             steps.append(record)
         elif isinstance(record, Completion):
@@ -124,7 +124,7 @@ def test_deterministic_results_do_not_depend_on_order_to_the_last_bit(engine: En
     found = [
         {
             r.unit: (r.token_ids, r.mean_logprob, r.mean_entropy)
-            for r in sweep(engine, p, shape(engine, p))
+            for r in sweep(engine, p, batch_shape(engine, p))
             if isinstance(r, Completion)
         }
         for p in (first, second)
@@ -134,7 +134,7 @@ def test_deterministic_results_do_not_depend_on_order_to_the_last_bit(engine: En
 
 def test_a_prompt_that_cannot_fit_or_be_read_is_an_error_and_the_others_go_on(engine: Engine) -> None:
     asked = plan(prompts=("aa", "ab " * 64, "\udcff", "ba"))
-    records = list(sweep(engine, asked, shape(engine, asked, 4)))
+    records = list(sweep(engine, asked, batch_shape(engine, asked, 4)))
     reasons = {r.prompt: r.reason for r in records if isinstance(r, Failure)}
     assert {r.prompt for r in records if isinstance(r, Completion)} == {"aa", "ba"}
     assert "--ctx-size" in reasons["ab " * 64] and "UTF-8" in reasons["\udcff"]
@@ -144,7 +144,7 @@ def test_a_prompt_that_cannot_fit_or_be_read_is_an_error_and_the_others_go_on(en
 def test_memory_does_not_grow_with_units(engine: Engine) -> None:
     """Of a million units the first 300 and the first 600 take the same memory."""
     asked = plan(repeats=50_000)
-    stream = sweep(engine, asked, Shape(4, 256))
+    stream = sweep(engine, asked, BatchShape(4, 256))
     tracemalloc.start()
     taken = []
     for _ in range(2):
@@ -159,7 +159,7 @@ def test_memory_does_not_grow_with_units(engine: Engine) -> None:
 
 def test_a_forecast_counts_what_is_left(engine: Engine) -> None:
     asked = plan()
-    found = forecast(engine, asked, shape(engine, asked, 4), finished=30)
+    found = forecast(engine, asked, batch_shape(engine, asked, 4), finished=30)
     assert (found.units, found.finished, found.sequences, found.tokens) == (40, 30, 4, 40)
     assert found.memory > engine.model.path.stat().st_size and found.seconds > 0
 
@@ -171,9 +171,9 @@ import os, random, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_sweep import killable
-from negtemp.experiments.sweep import shape
+from negtemp.experiments.sweep import batch_shape
 from negtemp.model import library
-from negtemp.model.engine.engine import Engine, Shape
+from negtemp.model.engine.engine import Engine, BatchShape
 from negtemp.model.llama.model import Model
 from negtemp.runs.sweeping import open_store, resume
 
@@ -185,8 +185,8 @@ killed = 0
 while killed < 30:
     child = os.fork()
     if not child:
-        with open_store(folder, engine, plan, Shape(4, 256)) as store:
-            for _ in resume(engine, plan, Shape(4, 256), store):
+        with open_store(folder, engine, plan, BatchShape(4, 256)) as store:
+            for _ in resume(engine, plan, BatchShape(4, 256), store):
                 pass
         os._exit(0)
     enough = size() + rng.randrange(0, 8000)
@@ -199,7 +199,7 @@ print(killed)
 """
 
 
-def killable() -> Plan:
+def killable() -> SweepPlan:
     """Enough units for 30 kills."""
     return plan(repeats=100)
 
@@ -216,9 +216,9 @@ def test_killed_at_30_random_moments_and_resumed_every_unit_is_there_once(
     asked = killable()
     from negtemp.runs.sweeping import open_store, resume
 
-    with open_store(folder, engine, asked, Shape(4, 256)) as store:
+    with open_store(folder, engine, asked, BatchShape(4, 256)) as store:
         assert 0 < store.saved < len(asked)
-        for _ in resume(engine, asked, Shape(4, 256), store):
+        for _ in resume(engine, asked, BatchShape(4, 256), store):
             pass
     records = negtemp.load_run(folder)
     assert sorted(keys(records)) == sorted(unit.key(asked.settings) for unit in asked.units())

@@ -20,7 +20,7 @@ from negtemp.model import library
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.model.tokens.categories import field_categories
+from negtemp.model.tokens.categories import token_categories
 from negtemp.model.weights.tensors import Weights
 
 THREADS = 1
@@ -64,5 +64,5 @@ def _score(member: Member, quantisation: str, kept: Path) -> None:
 def measure(loaded: Library, path: Path) -> tuple[list[str], dict[str, Array]]:
     """Categories and indicators of one file."""
     with Model(loaded, path) as model, Weights(loaded, path) as weights:
-        categories = field_categories(model.vocabulary)
+        categories = token_categories(model.vocabulary)
         return list(categories), indicators.measure(Engine(model, THREADS), weights, categories)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import negtemp
-from negtemp.experiments.generate import Cell, requests
+from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model.engine.sampler import Chain
 from negtemp.records import Completion
@@ -56,10 +56,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             stopwatch.watch(Chain, "draw", "draw")
             stopwatch.watch(Observer, "observe", "statistics")
         temperatures = [Temperature.of(0.001 if index % 2 else -0.001) for index in range(sequences)]
-        cells = [Cell(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
+        specs = [SequenceSpec(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
         # the first token comes of the prompt's decode, so one more is asked for
         settings = Settings(n_predict=tokens + 1, ignore_eos=True, ctx_size=tokens + _PROMPT_ROOM)
-        plan = requests(loaded.engine.model, cells, settings)
+        plan = requests(loaded.engine.model, specs, settings)
         started = time.perf_counter()
         done = [record for record in loaded.engine.generate(plan) if isinstance(record, Completion)]
         seconds = time.perf_counter() - started

@@ -66,7 +66,7 @@ def audit(
 
     if diff is not None:
         others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
-        options.alone("--diff", [name for name, value in others.items() if value is not None])
+        options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
     settings = AuditSettings(options.candidates(candidates), exhaustive, not no_verify, options.seed(seed))
     described = {
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,

@@ -54,9 +54,9 @@ def centroid(
         )  # fmt: skip
         rendering.warn(token_selection.warnings([emitted.header] if emitted else None, header))
         sink.write(header)
-        records = sink.through(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
+        records = sink.tee(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
         if json and plot is None:
-            rendering.nothing(records)
+            rendering.drain(records)
             return
         kept = list(records)
         plotting.save(plot, lambda suffix: geometry_plot.geometry(kept, suffix))

@@ -59,12 +59,14 @@ def compare(
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         rows = len(prompts) * len(drawn_seeds)
         width = experiment.width(len(at), rows)
-        header = session.header("compare", engine, session.described(engine, settings, prompts, at, drawn_seeds, width))
+        header = session.header(
+            "compare", engine, session.header_settings(engine, settings, prompts, at, drawn_seeds, width)
+        )
         sink.write(header)
-        generated = sink.through(experiment.compare(engine, prompts, at, drawn_seeds, settings))
+        generated = sink.tee(experiment.compare(engine, prompts, at, drawn_seeds, settings))
         records = rendering.tracked(generated, rows * len(at) * (n_predict + 1))
         if json:
-            rendering.nothing(records)
+            rendering.drain(records)
         elif tokens:
             rendering.token_tables(records, header, engine.model.vocabulary)
         else:

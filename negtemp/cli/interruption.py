@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def once_in_order_twice_at_once() -> Iterator[threading.Event]:
+def graceful_stop() -> Iterator[threading.Event]:
     """The event is set by the first signal, for whoever might not see the KeyboardInterrupt. Main thread only."""
     seen = threading.Event()
 

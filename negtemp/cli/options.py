@@ -191,7 +191,7 @@ def candidates(text: str | None) -> int | float | None:
     return wanted
 
 
-def alone(option: str, others: Sequence[str]) -> None:
+def require_exclusive(option: str, others: Sequence[str]) -> None:
     """Raise UsageError where an option is given with others that it leaves no meaning to."""
     if others:
         raise UsageError(f"{option} and {others[0]} cannot both be meant; leave one of them out")

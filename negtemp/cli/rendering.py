@@ -27,7 +27,7 @@ from negtemp.views import trials as asked
 from negtemp.views import verdicts as judged
 
 
-def nothing(records: Iterable[Record]) -> None:
+def drain(records: Iterable[Record]) -> None:
     """Let the records pass, as under --json, where the sink has written them."""
     deque(records, maxlen=0)
 

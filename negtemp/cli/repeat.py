@@ -7,7 +7,7 @@ import typer
 
 from negtemp.cli import options, token_selection
 
-_ASKING = "Asking"
+_ASKING = "RepeatSettings"
 
 
 def repeat(
@@ -70,7 +70,7 @@ def repeat(
             named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(records), limit)
         elif not named:
             named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
-        asking = experiment.Asking(controls, samples, drawn_seed, known)
+        asking = experiment.RepeatSettings(controls, samples, drawn_seed, known)
         settings = {
             "shapes": list(prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
             "counts": None if counts is None else str(counts), "token_ids": named,
@@ -78,9 +78,9 @@ def repeat(
         header = session.header("repeat", engine, settings)
         rendering.warn([*reasons, *token_selection.warnings(records, header)])
         sink.write(header)
-        found = sink.through(experiment.repeat(engine, named, prompts, asking))
+        found = sink.tee(experiment.repeat(engine, named, prompts, asking))
         trials = rendering.tracked(found, len(named) * (1 + controls) + 1)
         if json:
-            rendering.nothing(trials)
+            rendering.drain(trials)
         else:
             rendering.trials(trials, header, everything)

@@ -7,7 +7,7 @@ import typer
 
 from negtemp.cli import options
 
-_ASKING = "Asking"
+_ASKING = "RepeatSettings"
 
 
 def reproduce(
@@ -67,11 +67,11 @@ def reproduce(
         rendering.warn(shapes.available(engine.model)[1])
         with session.sink(json, folder) as sink:
             sink.write(header)
-            found = sink.through(experiment.reproduce(engine, plan, prompts))
+            found = sink.tee(experiment.reproduce(engine, plan, prompts))
             total = 2 * len(prompts) * (n_predict + 1) + asked * (1 + controls) + len(experiment.CLAIMS)
             records = rendering.tracked(found, total)
             if json:
-                rendering.nothing(records)
+                rendering.drain(records)
             else:
                 rendering.verdicts(records, header)
         rendering.note(f"written to {folder}")

@@ -52,11 +52,11 @@ def run(
     settings = options.settings(n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p)
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
-        described = session.described(engine, settings, prompts, [at], [drawn_seed], width=1)
+        described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)
         header = session.header("run", engine, described)
         sink.write(header)
-        records = sink.through(generate(engine, prompts, at, drawn_seed, settings))
+        records = sink.tee(generate(engine, prompts, at, drawn_seed, settings))
         if json:
-            rendering.nothing(records)
+            rendering.drain(records)
         else:
             rendering.stream(records, header, prompts, at, drawn_seed)

@@ -20,7 +20,7 @@ from negtemp.records import Record, number, to_line
 from negtemp.runs.provenance import header
 from negtemp.theory.temperature import Temperature
 
-__all__ = ["Sink", "described", "header", "open_engine", "sink"]
+__all__ = ["Sink", "header", "header_settings", "open_engine", "sink"]
 
 _RECORDS = "records.jsonl"
 
@@ -43,7 +43,7 @@ def _leave(reason: str) -> None:
     os._exit(1)
 
 
-def described(
+def header_settings(
     engine: Engine, settings: Settings, prompts: Sequence[str], temperatures: Sequence[Temperature],
     seeds: Sequence[int], width: int,
 ) -> dict[str, Any]:  # fmt: skip
@@ -56,7 +56,7 @@ def described(
         "seeds": list(seeds),
         "threads": engine.threads or default_threads(),
         "batch_width": width,
-        "batch_rows": engine.pace.rows(width),
+        "batch_rows": engine.timing.rows(width),
     }
 
 
@@ -74,7 +74,7 @@ class Sink:
                 stream.write(line)
                 stream.flush()
 
-    def through(self, records: Iterable[Record]) -> Iterator[Record]:
+    def tee(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, each written as it passes."""
         for record in records:
             self.write(record)

@@ -67,7 +67,7 @@ def spectrum(
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
-        described = session.described(engine, settings, prompts, grid, [drawn_seed], width=1)
+        described = session.header_settings(engine, settings, prompts, grid, [drawn_seed], width=1)
         walk = {"along": along, "along_temperature": number(at.temperature), "along_beta": number(at.beta)}
         header = session.header("spectrum", engine, described | walk)
         sink.write(header)
@@ -77,7 +77,7 @@ def spectrum(
             temperature=at, seed=drawn_seed,
         )  # fmt: skip
         total = len(prompts) * (along + 1) * (len(grid) + 1)
-        places = rendering.places(rendering.tracked(sink.through(records), total))
+        places = rendering.places(rendering.tracked(sink.tee(records), total))
         if not json:
             rendering.spectra(places, header, as_table=betas is not None)
         plotting.write(plot, places)

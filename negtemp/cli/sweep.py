@@ -107,14 +107,14 @@ def _from_plan(plan_file: Any, path: Path, given: set[str]) -> dict[str, Any]:
 def _plan(wanted: dict[str, Any]) -> Any:
     """What to sweep over. Raises UsageError, PromptError."""
     from negtemp.errors import UsageError
-    from negtemp.experiments.sweep import TEMPERATURES, Plan
+    from negtemp.experiments.sweep import TEMPERATURES, SweepPlan
 
     numbers = options.numbers("--seeds", wanted["seeds"])
     seeds = [int(seed) for seed in numbers if math.isfinite(seed) and seed >= 0 and seed == int(seed)]
     if len(seeds) < len(numbers):
         raise UsageError("--seeds takes whole numbers of at least 0: a sweep that cannot be repeated cannot be resumed")
     names = ("n_predict", "ctx_size", "mask", "ignore_eos", "repeat_penalty", "top_k", "top_p", "min_p")
-    return Plan(
+    return SweepPlan(
         tuple(options.prompts(wanted["prompt"], wanted["file"])),
         tuple(options.temperatures(wanted["temps"], wanted["betas"], TEMPERATURES)),
         tuple(seeds), wanted["repeats"], options.settings(*(wanted[name] for name in names)),

@@ -12,7 +12,7 @@ from negtemp.cli.session import Sink
 from negtemp.errors import NegtempError
 from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
-from negtemp.experiments.sweep import Plan
+from negtemp.experiments.sweep import SweepPlan
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.printable import printable
@@ -29,9 +29,9 @@ _REASONS_SHOWN = 3
 class Sitting:
     """A plan on an engine, in a run directory of its own or the one that is named."""
 
-    def __init__(self, engine: Engine, plan: Plan, parallel: int | None, folder: Path | None) -> None:
+    def __init__(self, engine: Engine, plan: SweepPlan, parallel: int | None, folder: Path | None) -> None:
         self._engine, self._plan = engine, plan
-        self._shape = experiment.shape(engine, plan, parallel)
+        self._shape = experiment.batch_shape(engine, plan, parallel)
         self._header = sweeping.header(engine, plan)
         self._folder = folder or sweeping.own_folder(self._header)
         self._err = console.stderr()
@@ -49,7 +49,7 @@ class Sitting:
 
     def run(self, json: bool) -> int:
         """Run what is left; the exit status. Raises NegtempError, after saying how far it came."""
-        with interruption.once_in_order_twice_at_once() as interrupted:
+        with interruption.graceful_stop() as interrupted:
             store = sweeping.open_store(self._folder, self._engine, self._plan, self._shape)
             try:
                 with store:
@@ -82,7 +82,7 @@ class Sitting:
         """Finished units; under --json every record is printed as it passes, after the header."""
         sink = Sink((sys.stdout,) if json else ())
         sink.write(self._header)
-        for record in sink.through(records):
+        for record in sink.tee(records):
             if not isinstance(record, Step):
                 yield record
 

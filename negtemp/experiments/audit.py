@@ -27,7 +27,7 @@ from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.superstrings import superstrings
 from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
 from negtemp.model.engine.engine import Engine
-from negtemp.model.tokens.categories import FIELD_CATEGORIES, IN_TEXT, FieldCategory, field_categories
+from negtemp.model.tokens.categories import IN_TEXT, TOKEN_CATEGORIES, TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
 from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
 from negtemp.theory import ranking
@@ -76,7 +76,7 @@ def audit(
     ModelError and DecodeError.
     """
     settings = settings or AuditSettings()
-    categories = field_categories(engine.model.vocabulary)
+    categories = token_categories(engine.model.vocabulary)
     found = survey(engine, weights, categories, seed=settings.seed, watch=watch)
     case = _Case(engine, categories, found, settings)
     case.verify(watch)
@@ -89,7 +89,7 @@ class _Case:
     """One audit under way."""
 
     engine: Engine
-    categories: Sequence[FieldCategory]
+    categories: Sequence[TokenCategory]
     survey: Survey
     settings: AuditSettings
     order: NDArray[np.int64] = field(init=False)
@@ -204,7 +204,7 @@ class _Case:
                 "weak": verdicts["weak"], "rejected": verdicts["rejected"],
                 "below_0_01": sum(x < HEADLINE_BELOW for x in p) if self.calibration.said else 0,
             }  # fmt: skip
-        return {category: figures[category] for category in FIELD_CATEGORIES if category in figures}
+        return {category: figures[category] for category in TOKEN_CATEGORIES if category in figures}
 
 
 def goes_on(done: int, expected: int, fewest: int, rates: Sequence[float]) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
-from negtemp.model.tokens.categories import field_categories
+from negtemp.model.tokens.categories import token_categories
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights.geometry import measure
 from negtemp.model.weights.tensors import BIAS, NORM, NORM_BIAS, Rows, Tensor, Weights
@@ -80,7 +80,7 @@ def categories(vocabulary: Vocabulary) -> list[str]:
     """The category of every token: by round trip where the file's tokenizer is fit for it, else what the file says."""
     given = [vocabulary.category(token_id) for token_id in range(vocabulary.size)]
     try:
-        found = field_categories(vocabulary)
+        found = token_categories(vocabulary)
     except ModelError:  # geometry needs no tokenizer
         return list(given)
     return [known if known == "user-defined" else tried for known, tried in zip(given, found, strict=True)]

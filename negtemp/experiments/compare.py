@@ -8,7 +8,7 @@ seeds as fit share a batch; the batch shape is what `width` says.
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from negtemp.experiments.generate import Cell, requests
+from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import Engine
 from negtemp.records import Completion, Step
@@ -34,8 +34,8 @@ def compare(
 
     Raises PromptError, UsageError, DecodeError.
     """
-    cells = [Cell(prompt, t, seed) for prompt, seed, t in product(prompts, seeds, temperatures)]
-    plan = requests(engine.model, cells, settings)
+    specs = [SequenceSpec(prompt, t, seed) for prompt, seed, t in product(prompts, seeds, temperatures)]
+    plan = requests(engine.model, specs, settings)
     size = width(len(temperatures), len(prompts) * len(seeds))
     for start in range(0, len(plan), size):
         yield from engine.generate(plan[start : start + size])

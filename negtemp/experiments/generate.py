@@ -15,7 +15,7 @@ from negtemp.theory.temperature import Temperature
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SequenceSpec:
     """One sequence that an experiment asks for."""
 
     prompt: str
@@ -23,14 +23,14 @@ class Cell:
     seed: int
 
 
-def requests(model: Model, cells: Sequence[Cell], settings: Settings, first: int = 0) -> list[Request]:
-    """Engine requests for cells, numbered from `first`. Raises PromptError, ModelError and UsageError."""
+def requests(model: Model, specs: Sequence[SequenceSpec], settings: Settings, first: int = 0) -> list[Request]:
+    """Engine requests for `specs`, numbered from `first`. Raises PromptError, ModelError and UsageError."""
     filters = settings.filters(model.vocabulary)
-    prompts = {cell.prompt: tuple(model.vocabulary.tokenize(cell.prompt)) for cell in cells}
+    prompts = {spec.prompt: tuple(model.vocabulary.tokenize(spec.prompt)) for spec in specs}
     ctx_size = model.context(settings.ctx_size)
     asked = [
         Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, settings.n_predict, ctx_size, filters)
-        for i, c in enumerate(cells)
+        for i, c in enumerate(specs)
     ]
     check(asked, model.vocabulary.size)
     return asked
@@ -40,6 +40,6 @@ def generate(
     engine: Engine, prompts: Sequence[str], temperature: Temperature, seed: int, settings: Settings
 ) -> Iterator[Step | Completion]:
     """Steps and a Completion for each prompt, in order. Raises PromptError, UsageError, DecodeError."""
-    cells = [Cell(prompt, temperature, seed) for prompt in prompts]
-    for request in requests(engine.model, cells, settings):
+    specs = [SequenceSpec(prompt, temperature, seed) for prompt in prompts]
+    for request in requests(engine.model, specs, settings):
         yield from engine.generate([request])

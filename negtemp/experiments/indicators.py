@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from negtemp.experiments import contexts
 from negtemp.experiments.verification import Watch, passed
 from negtemp.model.engine.engine import Engine
-from negtemp.model.tokens.categories import IN_TEXT, UNREACHABLE, FieldCategory
+from negtemp.model.tokens.categories import IN_TEXT, UNREACHABLE, TokenCategory
 from negtemp.model.weights import geometry
 from negtemp.model.weights.tensors import Rows, Tensor, Weights
 from negtemp.theory import indicators as formulas
@@ -57,14 +57,14 @@ class Survey:
     stands_out: float
 
 
-def measure(engine: Engine, weights: Weights, categories: Sequence[FieldCategory]) -> dict[str, Array]:
+def measure(engine: Engine, weights: Weights, categories: Sequence[TokenCategory]) -> dict[str, Array]:
     """The indicators of a `survey` by name, and the `score` among them, `[vocab]` each."""
     found = survey(engine, weights, categories)
     return {**found.indicators, "score": found.score}
 
 
 def survey(
-    engine: Engine, weights: Weights, categories: Sequence[FieldCategory], *, seed: int = 1, watch: Watch = passed
+    engine: Engine, weights: Weights, categories: Sequence[TokenCategory], *, seed: int = 1, watch: Watch = passed
 ) -> Survey:
     """Every indicator of one model. `watch(items, total, what)` passes the blocks of contexts on, so that a caller can
     show how far along it is. Raises ModelError and DecodeError.
@@ -87,7 +87,7 @@ def survey(
     return Survey(found, reference, score, ranking.structure(found["mean_logit"], used, unused))
 
 
-def references(weights: Weights, categories: Sequence[FieldCategory], mean_logit: Array) -> Reference:
+def references(weights: Weights, categories: Sequence[TokenCategory], mean_logit: Array) -> Reference:
     """Rows of tokens known to be unused, with the words for where they come from."""
     padding = range(len(categories), weights.unembedding.rows)
     known = [i for i, category in enumerate(categories) if category in ("unused", "byte-invalid")]

@@ -42,7 +42,7 @@ _UNCHANGED = Temperature.of(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RepeatSettings:
     """How to ask. counts: how often each token occurred in training, `[vocab]`, where it is known."""
 
     controls: int = 3
@@ -66,7 +66,7 @@ class _Answer(NamedTuple):
 
 
 def repeat(
-    engine: Engine, candidates: Sequence[int], shapes: Mapping[str, Template], asking: Asking
+    engine: Engine, candidates: Sequence[int], shapes: Mapping[str, Template], asking: RepeatSettings
 ) -> Iterator[Trial | Repetition]:
     """A Trial for every candidate and its controls, then the Repetition.
 
@@ -84,7 +84,9 @@ def repeat(
     yield conclusion(trials)
 
 
-def _trials(engine: Engine, asked: Sequence[_Asked], shapes: Mapping[str, Template], asking: Asking) -> Iterator[Trial]:
+def _trials(
+    engine: Engine, asked: Sequence[_Asked], shapes: Mapping[str, Template], asking: RepeatSettings
+) -> Iterator[Trial]:
     places = {name: _answers(engine, asked, shape) for name, shape in shapes.items()}
     best = [max(shapes, key=lambda name: places[name][i].probability) for i in range(len(asked))]
     prompts = [shapes[name].fill(one.token_id) for name, one in zip(best, asked, strict=True)]
@@ -108,7 +110,9 @@ def _answers(engine: Engine, asked: Sequence[_Asked], shape: Template) -> list[_
     return [_Answer(float(np.exp(seen.logprob)), seen.rank) for seen in found]
 
 
-def _said(engine: Engine, prompts: Sequence[tuple[int, ...]], asking: Asking) -> Iterator[list[tuple[int, ...]]]:
+def _said(
+    engine: Engine, prompts: Sequence[tuple[int, ...]], asking: RepeatSettings
+) -> Iterator[list[tuple[int, ...]]]:
     """For each prompt its greedy answer, then the drawn ones, as token ids."""
     ways = [(GREEDY, asking.seed), *((_UNCHANGED, asking.seed + number) for number in range(asking.samples))]
     longest = max(map(len, prompts), default=1) + ANSWER_TOKENS

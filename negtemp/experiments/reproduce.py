@@ -23,7 +23,7 @@ from negtemp.experiments import centroid, emitted_tokens, order_preference, shap
 from negtemp.experiments.compare import compare
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.published_tokens import published
-from negtemp.experiments.repeat import Asking, repeat
+from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
@@ -67,7 +67,7 @@ def reproduce(engine: Engine, plan: Plan, prompts: Sequence[str] = PROMPTS) -> I
         emitted_tokens.candidates(engine.model.vocabulary, emitted_tokens.emitted(written[BELOW]), plan.asked),
         None,
     )
-    for trial in repeat(engine, asked, shapes.available(engine.model)[0], Asking(plan.controls, 0, plan.seed)):
+    for trial in repeat(engine, asked, shapes.available(engine.model)[0], RepeatSettings(plan.controls, 0, plan.seed)):
         conclusion = trial if isinstance(trial, Repetition) else conclusion
         yield trial
     assert conclusion is not None

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.experiments.generate import Cell, requests
+from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import Engine, Request
 from negtemp.model.engine.sampler import Chain
@@ -52,7 +52,7 @@ def spectrum(
         raise UsageError("a spectrum is of the whole distribution: leave top-k, top-p, min-p and the penalty off")
     grid = sorted({Temperature.of_beta(beta).beta for beta in betas})
     plan = requests(
-        engine.model, [Cell(prompt, temperature, seed) for prompt in prompts],
+        engine.model, [SequenceSpec(prompt, temperature, seed) for prompt in prompts],
         replace(settings, n_predict=max(along, 1)),
     )  # fmt: skip
     for request in plan:

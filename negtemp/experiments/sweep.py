@@ -18,7 +18,7 @@ from typing import Any
 
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine.engine import Engine, Request, Shape
+from negtemp.model.engine.engine import BatchShape, Engine, Request
 from negtemp.model.engine.request import check_seed
 from negtemp.model.llama.context import cache_bytes, free_bytes
 from negtemp.model.tokens.vocabulary import Vocabulary
@@ -62,7 +62,7 @@ def _digest(content: list[Any]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SweepPlan:
     """What to sweep over; a value given twice counts once.
 
     deterministic  one sequence at a time, so that not even the last bits depend on anything else
@@ -119,7 +119,7 @@ class Plan:
 
 
 def sweep(
-    engine: Engine, plan: Plan, shape: Shape, finished: Container[str] = ()
+    engine: Engine, plan: SweepPlan, shape: BatchShape, finished: Container[str] = ()
 ) -> Iterator[Step | Completion | Failure]:
     """A Completion or a Failure for every unit whose key is not `finished`, in order of completion.
 
@@ -142,7 +142,7 @@ def sweep(
 Tokenized = dict[str, tuple[int, ...] | PromptError]
 
 
-def tokenized(vocabulary: Vocabulary, plan: Plan) -> Tokenized:
+def tokenized(vocabulary: Vocabulary, plan: SweepPlan) -> Tokenized:
     """Each prompt's token ids, or why it has none."""
 
     def attempt(prompt: str) -> tuple[int, ...] | PromptError:
@@ -154,7 +154,7 @@ def tokenized(vocabulary: Vocabulary, plan: Plan) -> Tokenized:
     return {prompt: attempt(prompt) for prompt in plan.prompts}
 
 
-def _unreadable(plan: Plan, prompts: Tokenized, finished: Container[str]) -> Iterator[Failure]:
+def _unreadable(plan: SweepPlan, prompts: Tokenized, finished: Container[str]) -> Iterator[Failure]:
     """Failures of the units whose prompt cannot be tokenized."""
     if not any(isinstance(found, PromptError) for found in prompts.values()):
         return
@@ -167,7 +167,7 @@ def _unreadable(plan: Plan, prompts: Tokenized, finished: Container[str]) -> Ite
 
 
 def _requests(
-    engine: Engine, plan: Plan, prompts: Tokenized, finished: Container[str], under_way: dict[int, Unit]
+    engine: Engine, plan: SweepPlan, prompts: Tokenized, finished: Container[str], under_way: dict[int, Unit]
 ) -> Iterator[Request]:
     """Requests for the other units, each noted in `under_way`."""
     settings = plan.settings
@@ -180,11 +180,11 @@ def _requests(
         yield Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, settings.n_predict, ctx_size, filters)
 
 
-def _context(engine: Engine, plan: Plan) -> int:
+def _context(engine: Engine, plan: SweepPlan) -> int:
     return engine.model.context(plan.settings.ctx_size)
 
 
-def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
+def batch_shape(engine: Engine, plan: SweepPlan, parallel: int | None = None) -> BatchShape:
     """How to batch a plan: as many sequences as give the most tokens a second here and fit into half the free memory.
 
     `parallel` decides instead, and `plan.deterministic` means one.
@@ -194,23 +194,23 @@ def shape(engine: Engine, plan: Plan, parallel: int | None = None) -> Shape:
     lengths = sorted((len(ids) for ids in found if not isinstance(ids, PromptError)), reverse=True)
     fitting = [length for length in lengths if length < context]
     if plan.deterministic or parallel is not None:
-        return _shape(engine, plan, fitting, 1 if plan.deterministic else min(parallel or 1, len(plan)))
-    slots, most = engine.pace.best(min(_MOST_SLOTS, len(plan))), _SHARE_OF_MEMORY * free_bytes()
-    while slots > 1 and cache_bytes(engine.model, _shape(engine, plan, fitting, slots).cells) > most:
+        return _batch_shape(engine, plan, fitting, 1 if plan.deterministic else min(parallel or 1, len(plan)))
+    slots, most = engine.timing.best(min(_MOST_SLOTS, len(plan))), _SHARE_OF_MEMORY * free_bytes()
+    while slots > 1 and cache_bytes(engine.model, _batch_shape(engine, plan, fitting, slots).cells) > most:
         slots //= 2
-    return _shape(engine, plan, fitting, slots)
+    return _batch_shape(engine, plan, fitting, slots)
 
 
-def _shape(engine: Engine, plan: Plan, lengths: Sequence[int], slots: int) -> Shape:
+def _batch_shape(engine: Engine, plan: SweepPlan, lengths: Sequence[int], slots: int) -> BatchShape:
     """Cells for the slots' growth, and for the longest prompts that can be live at once."""
     live = math.ceil(slots / plan.units_per_prompt) + 1
     context = _context(engine, plan)
     growth = max((min(context - length, plan.settings.n_predict) for length in lengths), default=1)
     longest = min(context, max(lengths, default=0) + plan.settings.n_predict)
-    return engine.shape(slots, sum(lengths[:live]) + slots * growth, longest, plan.deterministic)
+    return engine.batch_shape(slots, sum(lengths[:live]) + slots * growth, longest, plan.deterministic)
 
 
-def forecast(engine: Engine, plan: Plan, shape: Shape, finished: int = 0) -> Forecast:
+def forecast(engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int = 0) -> Forecast:
     """Time and memory expected, from a trial of a few steps. Raises DecodeError."""
     left = len(plan) - finished
     tokens = left * plan.settings.n_predict
@@ -223,7 +223,7 @@ def forecast(engine: Engine, plan: Plan, shape: Shape, finished: int = 0) -> For
     )  # fmt: skip
 
 
-def _seconds_a_step(engine: Engine, plan: Plan, shape: Shape) -> float:
+def _seconds_a_step(engine: Engine, plan: SweepPlan, shape: BatchShape) -> float:
     """Seconds between the first and the last of a few steps, of all slots, drawing and statistics among them."""
     settings = replace(plan.settings, n_predict=min(_TRIAL_TOKENS, plan.settings.n_predict), ignore_eos=True)
     trial = replace(plan, settings=settings, seeds=tuple(range(shape.slots)), steps=False)
@@ -234,5 +234,5 @@ def _seconds_a_step(engine: Engine, plan: Plan, shape: Shape) -> float:
         if isinstance(record, Step):
             drawn.setdefault(record.position, []).append(time.perf_counter())
     if len(drawn) < 2:
-        return engine.pace.seconds(engine.pace.rows(shape.slots))
+        return engine.timing.seconds(engine.timing.rows(shape.slots))
     return (drawn[max(drawn)][-1] - drawn[0][-1]) / max(drawn)

@@ -13,7 +13,7 @@ import numpy as np
 
 import negtemp
 from negtemp.model import model_file
-from negtemp.model.engine.engine import Engine, Shape
+from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.threads import default_threads
 from negtemp.records import Header
 
@@ -42,7 +42,7 @@ def digest(header: Header) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("ascii")).hexdigest()[:10]
 
 
-def session(engine: Engine, shape: Shape) -> dict[str, Any]:
+def session(engine: Engine, shape: BatchShape) -> dict[str, Any]:
     """One sitting at a run: when, where, and in which batches, which the last bits of the logits depend on."""
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -53,5 +53,5 @@ def session(engine: Engine, shape: Shape) -> dict[str, Any]:
         "numpy": np.__version__,
         "threads": engine.threads or default_threads(),
         "batch_width": shape.slots,
-        "batch_rows": engine.pace.rows(shape.slots),
+        "batch_rows": engine.timing.rows(shape.slots),
     }

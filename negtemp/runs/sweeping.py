@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from negtemp.experiments.sweep import Plan, sweep
-from negtemp.model.engine.engine import Engine, Shape
+from negtemp.experiments.sweep import SweepPlan, sweep
+from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.records import Completion, Failure, Header, Step
 from negtemp.runs import provenance
 from negtemp.runs.lines import NAME, finished_units
@@ -15,7 +15,7 @@ from negtemp.runs.store import Store
 RUNS = Path("negtemp-runs")
 
 
-def header(engine: Engine, plan: Plan) -> Header:
+def header(engine: Engine, plan: SweepPlan) -> Header:
     """The head of a sweep's records."""
     return provenance.header("sweep", engine, plan.to_dict())
 
@@ -33,12 +33,12 @@ def finished(folder: Path, head: Header) -> int:
     return sum(1 for _ in finished_units(folder / NAME))
 
 
-def open_store(folder: Path, engine: Engine, plan: Plan, shape: Shape) -> Store:
+def open_store(folder: Path, engine: Engine, plan: SweepPlan, shape: BatchShape) -> Store:
     """The run directory, begun or resumed. Raises UsageError, RecordError, OutputError."""
     return Store(folder, header(engine, plan), len(plan), provenance.session(engine, shape))
 
 
-def resume(engine: Engine, plan: Plan, shape: Shape, store: Store) -> Iterator[Step | Completion | Failure]:
+def resume(engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store) -> Iterator[Step | Completion | Failure]:
     """Every record of the units that are not finished, each once its unit is saved or as a step of one that will be.
 
     Raises DecodeError, OutputError.
@@ -48,7 +48,7 @@ def resume(engine: Engine, plan: Plan, shape: Shape, store: Store) -> Iterator[S
         yield record
 
 
-def saved(engine: Engine, plan: Plan, shape: Shape, folder: Path) -> Iterator[Step | Completion | Failure]:
+def saved(engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path) -> Iterator[Step | Completion | Failure]:
     """Every record of a plan: those that the run directory holds, then the others as they are saved there."""
     with open_store(folder, engine, plan, shape) as store:
         for record in iterate(folder):

@@ -31,7 +31,7 @@ _PADDING_PAYS_BELOW = 0.9
 _LEAST_ROUNDS, _MOST_ROUNDS, _ENOUGH_SECONDS = 2, 20, 0.2
 
 
-class Pace:
+class DecodeTiming:
     """Seconds of a decode step by its rows, for one model on this machine."""
 
     def __init__(self, model: Model, threads: int | None) -> None:
@@ -80,7 +80,7 @@ class Pace:
             model_file.fingerprint(self._model.path), self._threads, self._model.gpu_layers, library.version,
             json.dumps(library.build, sort_keys=True), platform.node(), platform.machine(),
         )  # fmt: skip
-        return _folder() / f"pace-{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
+        return _folder() / f"decode-timing-{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
 
 
 def _compared(live: int) -> tuple[int, int]:

@@ -111,7 +111,7 @@ class Generation:
         self._chain.close()
 
 
-class Unobserved:
+class DeferredStatistics:
     """Tokens that are drawn and not yet observed, in their order, each with its logits.
 
     After a decode numpy's code and buffers are gone from the processor's caches, and most of what one token's

@@ -1,4 +1,4 @@
-"""Prompts held in the KV cache, each decoded once, for the generations that begin with them.
+"""PrefixCache held in the KV cache, each decoded once, for the generations that begin with them.
 
 A prompt lies on a sequence of its own, and whoever needs it is given its cells and the logits after it. What a new
 prompt has in common with one that is held is shared instead of decoded again. A prompt that nobody uses stays until
@@ -25,7 +25,7 @@ class _Held:
     users: int = 0
 
 
-class Prompts:
+class PrefixCache:
     """Decoded prompts on the free `sequences` of a context, in the order of their last use."""
 
     def __init__(self, context: Context, sequences: Iterable[int], *, shares_beginnings: bool, keeps: bool) -> None:

@@ -6,15 +6,15 @@ number. A request enters only when the cells that it can grow to are free, so th
 waits, and all behind it. One that can never fit is answered by a Failure, and the others go on.
 
 The order of requests decides which share a batch, and so the last bits of their logits, and nothing else. With
-`Shape.alone` not even that: one sequence at a time in a cache that is empty before it.
+`BatchShape.alone` not even that: one sequence at a time in a cache that is empty before it.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from negtemp.model.engine.decode_timing import Pace
-from negtemp.model.engine.generation import Buffers, Generation, Unobserved
-from negtemp.model.engine.prefix_cache import Prompts
+from negtemp.model.engine.decode_timing import DecodeTiming
+from negtemp.model.engine.generation import Buffers, DeferredStatistics, Generation
+from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
 from negtemp.model.llama.context import Context, Logits
 from negtemp.model.llama.model import Model
@@ -24,7 +24,7 @@ _MOST_HELD_PROMPTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BatchShape:
     """How many generations are decoded together, and the cells of the cache that they share with their prompts.
 
     alone: start every generation in an empty cache; meant for one slot.
@@ -39,20 +39,20 @@ class Shape:
         return min(self.slots + min(self.slots, _MOST_HELD_PROMPTS) + 1, max(limit - 1, self.slots + 1))
 
 
-class Batching:
+class Scheduler:
     """Runs requests through the slots of one context."""
 
-    def __init__(self, model: Model, context: Context, shape: Shape, sequences: int, pace: Pace) -> None:
+    def __init__(self, model: Model, context: Context, shape: BatchShape, sequences: int, timing: DecodeTiming) -> None:
         self._model, self._context, self._shape = model, context, shape
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
         self._buffers = Buffers(model)
-        self._unobserved = Unobserved(model.vocabulary.size)
+        self._deferred = DeferredStatistics(model.vocabulary.size)
         self._waiting: Request | None = None
-        self._padding = pace.widest(shape.slots)
-        self._rows = [pace.rows(live) for live in range(1, shape.slots + 1)]
+        self._padding = timing.widest(shape.slots)
+        self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
         held = range(shape.slots, sequences)
-        self._prompts = Prompts(context, held, shares_beginnings=model.can_cut_memory, keeps=not shape.alone)
+        self._prefixes = PrefixCache(context, held, shares_beginnings=model.can_cut_memory, keeps=not shape.alone)
 
     def run(self, requests: Iterable[Request]) -> Iterator[Step | Completion | Failure]:
         """Steps in the order of decoding, each Completion right after its last step, a Failure for what cannot fit."""
@@ -99,14 +99,14 @@ class Batching:
 
     def _has_room(self, request: Request) -> bool:
         growth = request.growth + sum(generation.request.growth for generation in self._live)
-        return self._prompts.fits(request.prompt_token_ids, self._shape.cells - self._padding - growth)
+        return self._prefixes.fits(request.prompt_token_ids, self._shape.cells - self._padding - growth)
 
     def _start(self, request: Request) -> tuple[Generation, Logits]:
         if self._shape.alone:
             self._context.clear()
         generation = Generation(self._model, request, self._free.pop(), self._buffers)
         self._live.append(generation)
-        return generation, self._prompts.use(request.prompt_token_ids, generation.slot)
+        return generation, self._prefixes.use(request.prompt_token_ids, generation.slot)
 
     def _decode(self) -> list[tuple[Generation, Logits]]:
         """One step of every live generation."""
@@ -115,9 +115,9 @@ class Batching:
 
     def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
         for generation, logits in drawing:
-            self._unobserved.draw(generation, logits)
-            if generation.stop is not None or self._unobserved.due:
-                yield from self._unobserved.steps()
+            self._deferred.draw(generation, logits)
+            if generation.stop is not None or self._deferred.due:
+                yield from self._deferred.steps()
             if generation.error is not None:
                 yield _failed(generation.request, generation.error)
                 self._retire(generation)
@@ -131,7 +131,7 @@ class Batching:
         self._live.remove(generation)
         self._free.append(generation.slot)
         self._context.drop(generation.slot)
-        self._prompts.release(generation.request.prompt_token_ids)
+        self._prefixes.release(generation.request.prompt_token_ids)
 
 
 def _failed(request: Request, reason: str) -> Failure:

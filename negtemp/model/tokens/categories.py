@@ -29,14 +29,14 @@ from typing import Literal, get_args
 from negtemp.errors import ModelError
 from negtemp.model.tokens.vocabulary import Vocabulary
 
-FieldCategory = Literal[
+TokenCategory = Literal[
     "normal", "special-looking", "control", "unused", "byte-ascii", "byte-utf8", "byte-invalid", "partial-utf8",
     "unreachable-single", "unreachable-several",
 ]  # fmt: skip
-FIELD_CATEGORIES: tuple[FieldCategory, ...] = get_args(FieldCategory)
-UNREACHABLE: tuple[FieldCategory, ...] = ("unreachable-single", "unreachable-several")
+TOKEN_CATEGORIES: tuple[TokenCategory, ...] = get_args(TokenCategory)
+UNREACHABLE: tuple[TokenCategory, ...] = ("unreachable-single", "unreachable-several")
 # what a text can hold and a model can be asked for
-IN_TEXT: tuple[FieldCategory, ...] = ("normal",)
+IN_TEXT: tuple[TokenCategory, ...] = ("normal",)
 
 NEVER_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
 
@@ -44,7 +44,7 @@ _NEUTRAL_MARKS = ("«".encode(), b"\n", b"(", "ː".encode())
 _SPECIAL_LOOK = re.compile(rb"(<[^<>]*[A-Za-z][^<>]*>|\[[^\[\]]*[A-Za-z][^\[\]]*\])\Z")
 
 
-def field_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list[FieldCategory]:
+def token_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list[TokenCategory]:
     """The category of every token, in the order of ids. `unused` are names that count as unused beside the known ones,
     in which `*` stands for anything.
 
@@ -63,7 +63,7 @@ def field_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list
     return found
 
 
-def _categories(vocabulary: Vocabulary, unused: Container[int]) -> Iterator[FieldCategory]:
+def _categories(vocabulary: Vocabulary, unused: Container[int]) -> Iterator[TokenCategory]:
     marks = [(mark, vocabulary.encode(mark)) for mark in _NEUTRAL_MARKS]
     for token_id in range(vocabulary.size):
         piece, given = vocabulary.piece(token_id), vocabulary.category(token_id)
@@ -77,7 +77,7 @@ def _categories(vocabulary: Vocabulary, unused: Container[int]) -> Iterator[Fiel
             yield _by_round_trip(vocabulary, token_id, piece, marks)
 
 
-def _byte(piece: bytes) -> FieldCategory:
+def _byte(piece: bytes) -> TokenCategory:
     # llama.cpp ends a piece at a NUL byte
     value = piece[0] if piece else 0
     return "byte-ascii" if value < 0x80 else "byte-invalid" if value in NEVER_UTF8 else "byte-utf8"
@@ -85,7 +85,7 @@ def _byte(piece: bytes) -> FieldCategory:
 
 def _by_round_trip(
     vocabulary: Vocabulary, token_id: int, piece: bytes, marks: Sequence[tuple[bytes, list[int]]]
-) -> FieldCategory:
+) -> TokenCategory:
     if not _is_utf8(piece):
         return "partial-utf8"
     alone = vocabulary.encode(piece)
