@@ -28,6 +28,9 @@ _ALWAYS_ESCAPED = frozenset(SPACE_MARK + DOTTED_CIRCLE + _INVISIBLE) | {
     chr(code) for selectors in _VARIATION_SELECTORS for code in selectors
 }
 
+# in a message: spaces are spaces, and what `printable` has made is there already
+_STAYS = frozenset(" \\" + SPACE_MARK + DOTTED_CIRCLE)
+
 Run = tuple[str, bool]
 
 
@@ -83,6 +86,20 @@ def to_ascii(shown: str) -> str:
     'caf\\\\u00e9\\\\xff'
     """
     return "".join(c if c.isascii() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in shown)
+
+
+def escape_hostile(text: str, keep: str = "") -> str:
+    """A message with every hostile character, line breaks among them, as its escape; those in `keep` stay.
+
+    Backslashes and the two marks stay too, so what `printable` made comes out unchanged. Unlike `printable` this is not
+    injective: it is for prose, where a path or a value is quoted, and not for tokens.
+
+    >>> escape_hostile("no file \x1b[31mred\n")
+    'no file \\u001b[31mred\\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in keep or c in _STAYS else _escape(c, keep, False) or c for c in text)
 
 
 def is_hostile(character: str) -> bool:

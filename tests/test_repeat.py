@@ -1,4 +1,4 @@
-"""RepeatSettings for tokens: a model whose answers are known says what it can say, and is not blamed for what nobody could."""
+"""Asking for tokens: a model whose answers are known says what it can say, and is not blamed for what nobody could."""
 
 import json
 import math

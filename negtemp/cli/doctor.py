@@ -9,6 +9,7 @@ import typer
 
 import negtemp
 from negtemp.cli import options
+from negtemp.cli.messages import say
 
 if TYPE_CHECKING:
     from negtemp.model.library import Library
@@ -22,7 +23,7 @@ def doctor(json: options.Json = False) -> None:
     else:
         show(report)
     if report.problem:
-        typer.echo(f"negtemp: {report.problem}", err=True)
+        say(report.problem)
     raise typer.Exit(status)
 
 

@@ -15,8 +15,9 @@ import sys
 import threading
 from typing import Any
 
+from negtemp.cli.messages import say
 from negtemp.errors import NegtempError
-from negtemp.printable import printable, to_ascii
+from negtemp.printable import to_ascii
 
 _INTERRUPTED = 130
 _SOON_SECONDS = 0.01
@@ -69,11 +70,11 @@ def run(arguments: list[str]) -> int:
         status = app(args=arguments, prog_name="negtemp", standalone_mode=False)
         sys.stdout.flush()
     except NegtempError as error:
-        return _say(str(error), error.exit_status)
+        return _fail(str(error), error.exit_status)
     except typer.TyperException as error:
         message = _one_line(error.format_message())
         # no command at all: typer has shown the help already
-        return _say(message, error.exit_code) if message else error.exit_code
+        return _fail(message, error.exit_code) if message else error.exit_code
     except BrokenPipeError:
         return _abandon_output(0)
     except SystemExit as left:
@@ -85,21 +86,21 @@ def run(arguments: list[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
             raise
         _abandon_output(1)
-        return _say(f"cannot write the result: {error.strerror}; make room and run again", 1)
+        return _fail(f"cannot write the result: {error.strerror}; make room and run again", 1)
     except MemoryError:
-        return _say("out of memory; lower --ctx-size or take a smaller model", 1)
+        return _fail("out of memory; lower --ctx-size or take a smaller model", 1)
     return int(status or 0)
 
 
-def _say(message: str, status: int) -> int:
-    print(f"negtemp: {message}", file=sys.stderr)
+def _fail(message: str, status: int) -> int:
+    say(message)
     return status
 
 
 def _one_line(message: str) -> str:
-    """typer's message for a usage error, safe to show, with where to look next; empty where there is none."""
-    shown = printable(" ".join(message.split()).encode("utf-8", "surrogateescape"), keep=" \"'")
-    return shown and f"{shown} (see --help)"
+    """typer's message for a usage error with where to look next; empty where there is none."""
+    line = " ".join(message.split())
+    return line and f"{line} (see --help)"
 
 
 def _abandon_output(status: int) -> int:

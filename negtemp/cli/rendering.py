@@ -8,6 +8,7 @@ from itertools import groupby
 
 from rich.console import RenderableType
 
+from negtemp.cli.messages import say
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import (
     ClaimVerdict,
@@ -156,7 +157,7 @@ def trials(records: Iterable[Record], header: Header, everything: bool) -> None:
 def warn(lines: Iterable[str]) -> None:
     """Say what the user should know before the result, on standard error."""
     for line in lines:
-        console.stderr().print(f"negtemp: {line}", soft_wrap=True)
+        say(line)
 
 
 def verdicts(records: Iterable[Record], header: Header) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from negtemp.cli import options, token_selection
 
-_ASKING = "RepeatSettings"
+_ASKING = "Asking"
 
 
 def repeat(

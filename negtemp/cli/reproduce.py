@@ -7,7 +7,7 @@ import typer
 
 from negtemp.cli import options
 
-_ASKING = "RepeatSettings"
+_ASKING = "Asking"
 
 
 def reproduce(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from negtemp.cli.messages import say
 from negtemp.errors import OutputError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
@@ -38,8 +39,7 @@ def open_engine(model: Path | None, gpu_layers: int, threads: int | None) -> Ite
 def _leave(reason: str) -> None:
     """ggml is about to abort the process; end it in one line instead. Nothing can be unwound from here."""
     sys.stdout.flush()
-    sys.stderr.write(f"negtemp: llama.cpp gave up on this model: {reason}; the file is corrupt or not supported\n")
-    sys.stderr.flush()
+    say(f"llama.cpp gave up on this model: {reason}; the file is corrupt or not supported")
     os._exit(1)
 
 

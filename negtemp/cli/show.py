@@ -16,7 +16,6 @@ def show(
     """The table by beta of a sweep, finished or not: means and shares with their intervals."""
     from negtemp.experiments.summary import summarize
     from negtemp.model import model_file
-    from negtemp.printable import printable
     from negtemp.records import Header, Record, to_line
     from negtemp.runs import reading
     from negtemp.views import console
@@ -34,6 +33,6 @@ def show(
         print("\n".join(map(to_line, shown)))
         return
     out = console.stdout()
-    console.stderr().print(printable(console.title(header).encode(), keep=" "), style="dim", soft_wrap=True)
+    console.stderr().print(console.title(header), style="dim", soft_wrap=True)
     for piece in view.by_beta(summaries, out):
         out.print(piece)

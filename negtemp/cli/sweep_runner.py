@@ -1,6 +1,5 @@
 """One sitting at a sweep: open its run directory, run what is left, say how far it came, and draw the table."""
 
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from negtemp.cli import interruption
+from negtemp.cli.messages import shell_command
 from negtemp.cli.session import Sink
 from negtemp.errors import NegtempError
 from negtemp.experiments import sweep as experiment
@@ -15,7 +15,6 @@ from negtemp.experiments.summary import summarize
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
-from negtemp.printable import printable
 from negtemp.records import Failure, Record, Step, to_line
 from negtemp.runs import reading, sweeping
 from negtemp.runs.store import Store
@@ -87,7 +86,7 @@ class Sitting:
                 yield record
 
     def _say_how_far(self, store: Store, begin: str = "") -> None:
-        command = printable(shlex.join(["negtemp", *sys.argv[1:]]).encode("utf-8", "surrogateescape"), keep=" ")
+        command = shell_command(["negtemp", *sys.argv[1:]], sys.stderr.encoding)
         saved = f"{store.saved:,} of {len(self._plan):,} units are saved in {model_file.shown(self._folder)}"
         self._err.print(f"{begin}{saved}; go on with:\n  {command}", soft_wrap=True)
 

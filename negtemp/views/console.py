@@ -9,14 +9,14 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable, runs, split_partial
+from negtemp.printable import escape_hostile, printable, runs, split_partial
 from negtemp.records import Completion, Header, Step
 from negtemp.theory.temperature import Temperature
 
@@ -31,7 +31,7 @@ def stdout(file: IO[str] | None = None) -> Console:
     """The console of results: as wide as the terminal, or as what it holds where there is no terminal."""
     stream = file or sys.stdout
     wide = None if stream.isatty() or "COLUMNS" in os.environ else _UNCROPPED
-    return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return SafeConsole(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def lead_nowhere(stream: IO[str]) -> None:
@@ -39,8 +39,15 @@ def lead_nowhere(stream: IO[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class _Remarks(Console):
-    """Nobody has to read these: the result goes on without a reader, and what waits to be written goes nowhere."""
+class SafeConsole(Console):
+    """A console that makes every plain string harmless; a `Text` is styled, and made from `printable` where it must."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(escape_hostile(text, keep="\n"), **options)
+
+
+class _Remarks(SafeConsole):
+    """The console of remarks. Where nobody reads them any more they are dropped, and the result goes on."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
