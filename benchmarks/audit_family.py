@@ -46,7 +46,7 @@ def train_missing(missing: list[Member]) -> None:
 
 def measure(trained: list[Member]) -> None:
     """Score what is not scored yet, then write the tables."""
-    from audit.results import write_results
+    from audit.report import write_results
     from audit.scoring import scored
 
     write_results([result for member in trained for result in scored(member)])

@@ -10,11 +10,12 @@ Importing this package is cheap: numpy and the compiled library are loaded by `l
 
 from typing import TYPE_CHECKING, Any
 
+from negtemp.version import __version__
+
 if TYPE_CHECKING:
     from negtemp.api import LoadedModel, load
     from negtemp.runs.reading import load_run
 
-__version__ = "0.1.0"
 __all__ = ["LoadedModel", "__version__", "load", "load_run"]
 
 

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ import negtemp
 PACKAGE = Path(negtemp.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
+# the version, which everybody may import, has a place of its own: so nobody imports the package's face
+EVERYBODYS = "version"
+
 # what each part may import besides itself and the parts that those may import
 ALLOWED: dict[str, set[str]] = {
+    EVERYBODYS: set(),
     "errors": set(),
     "printable": set(),
     "theory": {"errors"},
@@ -45,15 +50,26 @@ def part(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def dotted(path: Path, root: Path) -> str:
+    """The name under which a file below `root` is imported."""
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+BENCHMARKS = PACKAGE.parent / "benchmarks"
+MODULES = {dotted(path, PACKAGE.parent) for path in SOURCES} | {
+    dotted(path, BENCHMARKS) for path in BENCHMARKS.rglob("*.py")
+}
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every module imported anywhere in a file, with its line."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, node.lineno
-            if node.module in ("negtemp", "negtemp.model"):
-                yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name if name in MODULES else node.module for name in names]
+            yield from ((module, node.lineno) for module in modules)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +78,10 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 def test_imports_point_downwards(path: Path) -> None:
     floor = part(path)
     for module, line in imports(path):
+        assert module != "negtemp", f"line {line}: {floor} imports the package's face"
         if module.startswith("negtemp."):
             target = module.split(".")[1]
-            assert target == floor or target in ALLOWED[floor], f"line {line}: {floor} imports {target}"
+            assert target in {floor, EVERYBODYS} | ALLOWED[floor], f"line {line}: {floor} imports {target}"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +94,28 @@ def test_imports_inside_model_point_downwards(path: Path) -> None:
         if module.startswith("negtemp.model."):
             target = module.split(".")[2]
             assert target == floor or target in MODEL[floor], f"line {line}: {floor} imports {target}"
+
+
+def circle(sources: list[Path], root: Path) -> list[str]:
+    """Modules that import each other, imports inside functions among them; none where all point one way."""
+    names = {dotted(path, root): path for path in sources}
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for name, path in names.items():
+        graph.add(name, *(module for module, _ in imports(path) if module in names and module != name))
+    try:
+        graph.prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circle(SOURCES, PACKAGE.parent) == []
+
+
+def test_no_benchmark_imports_itself_by_way_of_others() -> None:
+    assert circle(sorted(BENCHMARKS.rglob("*.py")), BENCHMARKS) == []
 
 
 def test_llama_cpp_enters_by_one_door() -> None:

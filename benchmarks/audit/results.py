@@ -1,14 +1,12 @@
-"""From scored files to what is committed: results.json with every figure, RESULTS.md with the tables that matter.
+"""From scored files to figures: of each file, of the search for a default ranking, and along the temperature axis.
 
 The tokens that take part are those that a user would want judged: not control tokens, and not those from which the
 unused direction was made (bytes outside UTF-8, tokens typed unused), which would only find themselves. Means are over
 models; intervals are bootstraps over models, so they hold the spread of seeds and of configurations alike.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ from audit.metrics import RARE, SOME, Array, Counts, figures
 from audit.scoring import Scored
 from negtemp.theory import ranking
 
-HERE = Path(__file__).parent
 UNUSED = ("unused", "byte-invalid")
 LEFT_OUT = ("control", *UNUSED)
 
@@ -117,37 +114,3 @@ def search(files: Sequence[Scored]) -> Search:
     table = np.array([shortfalls(scaled(file), judged(file)[1], choices) for file in files])
     configurations = [file.member.configuration for file in files]
     return Search(choices, table, leave_one_out(table, configurations, choices))
-
-
-def write_results(files: Sequence[Scored]) -> None:
-    """Write both files beside this module."""
-    from audit.tables import page
-
-    rows, found = [measured(file) for file in files], search(files)
-    along = [along_axis(file) for file in files if file.quantisation == "F16"]
-    record = {
-        "files": [asdict(row) for row in rows],
-        "axis": [{"betas": list(map(str, axis.BETAS)), **asdict(row)} for row in along],
-        "left_out": [choice._asdict() for choice in found.left_out],
-    }
-    (HERE / "results.json").write_text(_json(record), encoding="utf-8")
-    (HERE / "RESULTS.md").write_text(page(rows, found, along), encoding="utf-8")
-
-
-def _json(record: Mapping[str, Sequence[object]]) -> str:
-    """An object of lists, a line for each of their entries."""
-    lists = (f"{json.dumps(name)}: [\n{_lines(entries)}\n]" for name, entries in record.items())
-    return f"{{{', '.join(lists)}}}\n"
-
-
-def _lines(entries: Sequence[object]) -> str:
-    return ",\n".join(json.dumps(_rounded(entry)) for entry in entries)
-
-
-def _rounded(value: object) -> object:
-    """Floats to four digits, so that a rerun changes what changed; NaN, which JSON has not, to null."""
-    if isinstance(value, float):
-        return None if np.isnan(value) else round(value, 4)
-    if isinstance(value, Mapping):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-import negtemp
 from negtemp.cli.audit import audit
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
@@ -17,6 +16,7 @@ from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
 from negtemp.cli.show import show
 from negtemp.cli.spectrum import spectrum
 from negtemp.cli.sweep import sweep
+from negtemp.version import __version__
 
 app = typer.Typer(
     name="negtemp",
@@ -42,7 +42,7 @@ app.command()(reproduce)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"negtemp {negtemp.__version__}")
+        print(f"negtemp {__version__}")
         raise typer.Exit
 
 

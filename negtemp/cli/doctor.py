@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-import negtemp
 from negtemp.cli import options
 from negtemp.cli.messages import say
+from negtemp.version import __version__
 
 if TYPE_CHECKING:
     from negtemp.model.library import Library
@@ -49,7 +49,7 @@ def examine() -> tuple[Report, int]:
     from negtemp.errors import EngineMissingError, NegtempError
     from negtemp.model import library
 
-    about = (negtemp.__version__, platform.python_version(), platform.platform())
+    about = (__version__, platform.python_version(), platform.platform())
     try:
         found = library.load_unproved()
     except EngineMissingError as error:

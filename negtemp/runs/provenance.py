@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-import negtemp
 from negtemp.model import model_file
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.threads import default_threads
 from negtemp.records import Header
+from negtemp.version import __version__
 
 
 def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
     """The first record: what runs, on what, by what."""
     model, built = engine.model, engine.model.library
     return Header(
-        negtemp.__version__,
+        __version__,
         command,
         {
             "name": model.name,
