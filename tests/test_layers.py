@@ -22,26 +22,32 @@ ALLOWED: dict[str, set[str]] = {
     EVERYBODYS: set(),
     "errors": set(),
     "printable": set(),
+    "text_input": {"errors", "printable"},
     "theory": {"errors"},
     "records": {"errors", "printable", "theory"},
     "model": {"errors", "printable", "theory", "records"},
     "views": {"errors", "printable", "theory", "records"},
-    "experiments": {"errors", "printable", "theory", "records", "model"},
-    "runs": {"errors", "printable", "theory", "records", "model", "experiments"},
+    "experiments": {"errors", "printable", "text_input", "theory", "records", "model"},
+    "runs": {"errors", "printable", "text_input", "theory", "records", "model", "experiments"},
     "api": {"errors", "theory", "records", "model", "experiments", "runs"},
     "server": {"errors", "printable", "model"},
-    "cli": {"errors", "printable", "theory", "records", "model", "views", "experiments", "runs", "api", "server"},
-}
+    "cli": {
+        "errors", "printable", "text_input", "theory", "records", "model", "views", "experiments", "runs", "api",
+        "server",
+    },
+}  # fmt: skip
 
 # the same inside `model`, from the library up to the engine
 MODEL: dict[str, set[str]] = {
     "model_file": set(),
     "threads": set(),
     "library": set(),
+    "cache": set(),
+    "fingerprint": {"cache", "model_file"},
     "tokens": set(),
     "weights": {"library", "model_file", "threads"},
-    "llama": {"library", "model_file", "threads", "tokens", "weights"},
-    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama"},
+    "llama": {"library", "model_file", "threads", "tokens", "weights", "fingerprint"},
+    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache"},
 }
 
 

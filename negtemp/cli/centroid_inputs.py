@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from negtemp.cli import session
 from negtemp.errors import RecordError
 from negtemp.experiments import centroid as experiment
 from negtemp.experiments.centroid import Set
 from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import Settings
-from negtemp.model import library, model_file
+from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
-from negtemp.model.llama.model import Model
 from negtemp.model.weights.tensors import Weights
 from negtemp.records import Completion
 from negtemp.runs.reading import Emitted, read_emitted
@@ -44,8 +44,7 @@ def model_path(model: Path | None, emitted: Emitted | None) -> Path:
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Engine, Weights]]:
     """An engine that knows the vocabulary only, and the weights. Raises EngineError and ModelError."""
-    proved = library.load()
-    with Model(proved, path, vocabulary_only=True) as model, Weights(proved, path) as weights:
+    with session.opened(path, vocabulary_only=True) as model, Weights(model.library, path) as weights:
         yield Engine(model), weights
 
 

@@ -14,26 +14,42 @@ from negtemp.errors import OutputError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
-from negtemp.model.llama.model import Model
+from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.threads import default_threads
 from negtemp.printable import printable
 from negtemp.records import Record, number, to_line
 from negtemp.runs.provenance import header
 from negtemp.theory.temperature import Temperature
+from negtemp.views import console, progress
 
-__all__ = ["Sink", "header", "header_settings", "open_engine", "sink"]
+__all__ = ["Sink", "header", "header_settings", "open_engine", "opened", "sink"]
 
 _RECORDS = "records.jsonl"
+# of a MiB each: about a second of reading
+_MANY_BLOCKS = 1024
 
 
 @contextmanager
 def open_engine(model: Path | None, gpu_layers: int, threads: int | None) -> Iterator[Engine]:
     """An engine on the model meant. Raises EngineError (status 5) and ModelError."""
     path = model_file.resolve(model)
+    with opened(path, gpu_layers) as loaded:
+        yield Engine(loaded, threads)
+
+
+@contextmanager
+def opened(path: Path, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False) -> Iterator[Model]:
+    """The model of a file, by a library that is proved, and identified. Raises EngineError and ModelError."""
     proved = library.load()
     library.on_abort(_leave)
-    with Model(proved, path, gpu_layers) as loaded:
-        yield Engine(loaded, threads)
+    with Model(proved, path, gpu_layers, vocabulary_only) as loaded:
+        loaded.fingerprint(_identifying)
+        yield loaded
+
+
+def _identifying(blocks: Iterable[None], total: int, what: str) -> Iterable[object]:
+    """Progress where there is much to read; what takes a moment is not worth a bar."""
+    return progress.tracked(blocks, total, what, console.stderr()) if total > _MANY_BLOCKS else blocks
 
 
 def _leave(reason: str) -> None:

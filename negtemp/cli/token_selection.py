@@ -68,7 +68,13 @@ def below_zero(records: Iterable[Record]) -> list[int]:
 
 def warnings(records: Iterable[Record] | None, header: Header) -> list[str]:
     """A line where the run was made with another file than the one in use."""
-    of_run = next((record for record in records or () if isinstance(record, Header)), None)
-    if of_run is None or of_run.model.get("fingerprint") == header.model["fingerprint"]:
+    of_run = next((record.model for record in records or () if isinstance(record, Header)), None)
+    if of_run is None:
         return []
-    return [f"the run was made with another file, {of_run.model.get('name')}; its ids are taken as they are"]
+    if of_run.get("fingerprint_kind") != header.model["fingerprint_kind"]:
+        return [
+            "an older negtemp saved the run, and whether by this model cannot be told; its ids are taken as they are"
+        ]
+    if of_run.get("fingerprint") == header.model["fingerprint"]:
+        return []
+    return [f"the run was made with another model, {of_run.get('name')}; its ids are taken as they are"]

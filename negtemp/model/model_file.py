@@ -1,4 +1,4 @@
-"""A model reference to a file that is worth handing to llama.cpp, and the identity of that file.
+"""A model reference to a file that is worth handing to llama.cpp.
 
 A reference is a path (`~` is expanded) or nothing, which means the bundled model. What can be told from the first bytes
 is told here, in one line, before llama.cpp sees the file: no such file, a folder, an empty or truncated header, counts
@@ -7,7 +7,6 @@ that the file cannot hold. It leaves out hubs and download caches.
 Source: the GGUF specification (ggml, docs/gguf.md): magic, version, tensor count, metadata count, little-endian.
 """
 
-import hashlib
 import os
 import struct
 from importlib import resources
@@ -23,8 +22,6 @@ _VERSIONS = (2, 3)
 # a name's length, a type and a value; a name's length, dimensions, a type and an offset
 _LEAST_METADATA_BYTES = 13
 _LEAST_TENSOR_BYTES = 24
-_SAMPLES = 64
-_SAMPLE_BYTES = 65536
 
 
 def resolve(reference: str | os.PathLike[str] | None) -> Path:
@@ -74,17 +71,3 @@ def _problem(head: bytes, size: int) -> str | None:
     if tensors * _LEAST_TENSOR_BYTES + metadata * _LEAST_METADATA_BYTES > size:
         return f"claims {tensors} tensors and {metadata} metadata entries in {size} bytes: it is cut off or corrupt"
     return None
-
-
-def fingerprint(path: Path) -> str:
-    """A digest that tells models apart without reading tens of gigabytes: sha256 over the size and 64 evenly spread
-    blocks of 64 KiB, the first and the last among them (the whole file, up to 4 MiB).
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    last = max(0, size - _SAMPLE_BYTES)
-    with path.open("rb") as file:
-        for offset in sorted({last * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)}):
-            file.seek(offset)
-            digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()

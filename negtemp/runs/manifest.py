@@ -75,17 +75,27 @@ def sync_folder(folder: Path) -> None:
 def differences(old: Header, new: Header) -> list[str]:
     """What keeps a run from going on, each as `name: old → new`: settings, the model's content, the library."""
     fixed_old, fixed_new = _fixed(old), _fixed(new)
-    return [
+    return _other_model(old, new) + [
         f"{name}: {_change(fixed_old.get(name), fixed_new.get(name))}"
         for name in fixed_old | fixed_new
         if fixed_old.get(name) != fixed_new.get(name)
     ]
 
 
+def _other_model(old: Header, new: Header) -> list[str]:
+    """How the models differ, in at most one entry. What 0.1.0 kept of a model says nothing about most of its bytes."""
+    kinds = [header.model.get("fingerprint_kind") for header in (old, new)]
+    if kinds[0] != kinds[1]:
+        return ["model: known by a sample of its first file, as negtemp 0.1.0 kept it → by every byte of all its files"]
+    if old.model["fingerprint"] == new.model["fingerprint"]:
+        return []
+    names = [f"{header.model['name']} {header.model['fingerprint'][:12]}" for header in (old, new)]
+    return [f"model: {_change(*names)}"]
+
+
 def _fixed(header: Header) -> dict[str, Any]:
-    model = {"model": f"{header.model['name']} {header.model['fingerprint'][:12]}"}
     # through JSON, so that a tuple equals the list that it was read back as
-    return {**model, **header.engine, **json.loads(json.dumps(dict(header.settings)))}
+    return {**header.engine, **json.loads(json.dumps(dict(header.settings)))}
 
 
 def _change(old: Any, new: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from negtemp.model import model_file
 from negtemp.model.engine.engine import BatchShape, Engine
+from negtemp.model.fingerprint import WHOLE
 from negtemp.model.threads import default_threads
 from negtemp.records import Header
 from negtemp.version import __version__
@@ -29,7 +30,8 @@ def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
             "description": model.description,
             "vocabulary": model.vocabulary.size,
             "file": model_file.shown(model.path),
-            "fingerprint": model_file.fingerprint(model.path),
+            "fingerprint": model.fingerprint(),
+            "fingerprint_kind": WHOLE,
         },
         {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
         settings,

@@ -8,18 +8,14 @@ the threads, the library and the machine, so that later runs have the same batch
 again. It leaves out the length of the context, which costs every width alike.
 """
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 import platform
-import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
-from negtemp.model import model_file
+from negtemp.model import cache
 from negtemp.model.llama.context import Context
 from negtemp.model.llama.model import Model
 from negtemp.model.threads import default_threads
@@ -66,21 +62,21 @@ class DecodeTiming:
     def _known(self, widths: Iterable[int]) -> dict[int, float]:
         """The seconds of at least these widths."""
         if self._seconds is None:
-            self._seconds = _read(self._path)
+            self._seconds = _read(self._entry)
         missing = sorted(set(widths) - set(self._seconds))
         if missing:
             self._seconds |= _measure(self._model, self._threads, missing)
-            _write(self._path, self._seconds)
+            cache.write(self._entry, {str(rows): seconds for rows, seconds in self._seconds.items()})
         return self._seconds
 
     @property
-    def _path(self) -> Path:
+    def _entry(self) -> str:
         library = self._model.library
         parts = (
-            model_file.fingerprint(self._model.path), self._threads, self._model.gpu_layers, library.version,
+            self._model.fingerprint(), self._threads, self._model.gpu_layers, library.version,
             json.dumps(library.build, sort_keys=True), platform.node(), platform.machine(),
         )  # fmt: skip
-        return _folder() / f"decode-timing-{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.json"
+        return f"decode-timing-{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"
 
 
 def _compared(live: int) -> tuple[int, int]:
@@ -110,31 +106,9 @@ def _step_seconds(context: Context, width: int) -> float:
     return elapsed
 
 
-def _folder() -> Path:
-    """The user's cache folder, by the custom of the system."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    if named:
-        return Path(named) / "negtemp"
+def _read(entry: str) -> dict[int, float]:
+    """What was measured before; nothing where there is no such entry or it is not ours."""
     try:
-        home = Path.home()
-    except RuntimeError:  # a user without one, as in many containers; nothing can be kept
-        home = Path(os.devnull)
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "negtemp"
-
-
-def _read(path: Path) -> dict[int, float]:
-    """What was measured before; nothing where the file is missing or is not ours."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return {int(rows): float(seconds) for rows, seconds in kept.items() if float(seconds) > 0}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {int(rows): float(seconds) for rows, seconds in cache.read(entry).items() if float(seconds) > 0}
+    except (ValueError, TypeError):
         return {}
-
-
-def _write(path: Path, seconds: dict[int, float]) -> None:
-    """Keep what was measured, whole or not at all."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(seconds), encoding="utf-8")
-        partial.replace(path)

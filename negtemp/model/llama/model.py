@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.model import model_file
+from negtemp.model import fingerprint, model_file
 from negtemp.model.library import Library
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
@@ -38,7 +38,8 @@ class Model:
         self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False
     ) -> None:
         """Raises ModelError, in one line with llama.cpp's own reason. `vocabulary_only` leaves the weights unread."""
-        model_file.check(path)
+        self.files = gguf.splits(library, path)
+        self._stats, self._fingerprint = fingerprint.stats(self.files), ""
         self.library, self.path, self.gpu_layers = library, path, gpu_layers
         api = library.api
         params = api.llama_model_default_params()
@@ -82,6 +83,14 @@ class Model:
         """The name that the file gives itself, or the file's own."""
         given = self._metadata("general.name")
         return printable(given.encode(), keep=" ") if given else model_file.shown(Path(self.path.name))
+
+    def fingerprint(self, watch: fingerprint.Watch = fingerprint.unwatched) -> str:
+        """The digest of every byte of the model's files (`model.fingerprint`). Raises ModelError where they changed."""
+        if not self._fingerprint:
+            if fingerprint.stats(self.files) != self._stats:
+                raise ModelError(f"{model_file.shown(self.path)} has changed since it was loaded; run again")
+            self._fingerprint = fingerprint.fingerprint(self.files, watch)
+        return self._fingerprint
 
     @functools.cached_property
     def centroid_percentiles(self) -> tuple[float, ...] | None:

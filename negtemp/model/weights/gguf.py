@@ -37,9 +37,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gguf_find_key": (ctypes.c_int64, [ctypes.c_void_p, ctypes.c_char_p]),
     "gguf_get_kv_type": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int64]),
     "gguf_get_arr_n": (ctypes.c_size_t, [ctypes.c_void_p, ctypes.c_int64]),
+    "gguf_get_val_u16": (ctypes.c_uint16, [ctypes.c_void_p, ctypes.c_int64]),
     "gguf_get_val_str": (ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_int64]),
 }
-_STRING, _ARRAY = 8, 9
+_UINT16, _STRING, _ARRAY = 2, 8, 9
 
 
 class InitParams(ctypes.Structure):
@@ -73,24 +74,39 @@ class Contents:
 def contents(library: Library, path: Path) -> Contents:
     """The table of contents of the model that `path` begins. Raises ModelError, in one line."""
     entries: dict[str, Entry] = {}
-    heads = [_read(library, part) for part in splits(path)]
+    heads = [_read(library, part) for part in splits(library, path)]
     for head in heads:
         entries |= head.entries
     return Contents(entries, heads[0].architecture, max(head.tokens for head in heads))
 
 
-def splits(path: Path) -> list[Path]:
-    """All files of a model, in order; the file alone where its name is no split's. Raises ModelError for a gap."""
+def splits(library: Library, path: Path) -> list[Path]:
+    """All files of a model, in order. A file is a part where its name and its head say so; others are whole models.
+
+    Raises ModelError for a part that is missing, a file that is not the first part, or one that contradicts its name.
+    """
+    model_file.check(path)
     match = _SPLIT.fullmatch(path.name)
     if match is None:
-        model_file.check(path)
         return [path]
+    with _opened(library, path) as head:
+        said = _number(library.ggml, head, b"split.count") or 1
     count = int(match["count"])
+    if said == 1:
+        return [path]
+    if said != count:
+        raise ModelError(
+            f"{model_file.shown(path)} is a part of {said} by its head and of {count} by its name; rename it"
+        )
     parts = [path.with_name(f"{match['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
     for part in parts:
         if not part.exists():
             raise ModelError(f"{model_file.shown(part)} is missing; the model needs all of its {count} files")
         model_file.check(part)
+    if path != parts[0]:
+        raise ModelError(
+            f"{model_file.shown(path)} is not the first part of its model; give {model_file.shown(parts[0])}"
+        )
     return parts
 
 
@@ -145,6 +161,14 @@ def _string(ggml: Any, head: int, key: bytes) -> str:
     if index < 0 or ggml.gguf_get_kv_type(head, index) != _STRING:
         return ""
     return printable(ggml.gguf_get_val_str(head, index))
+
+
+def _number(ggml: Any, head: int, key: bytes) -> int | None:
+    """A 16-bit metadata number; None where there is none."""
+    index = ggml.gguf_find_key(head, key)
+    if index < 0 or ggml.gguf_get_kv_type(head, index) != _UINT16:
+        return None
+    return int(ggml.gguf_get_val_u16(head, index))
 
 
 def _tokens(ggml: Any, head: int) -> int:
