@@ -20,7 +20,7 @@ demo: env
 
 test: env-dev
 	scripts/build_llama.sh --check
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --dist worksteal
 
 build: env
 

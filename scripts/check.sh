@@ -23,7 +23,7 @@ if [ "${1-}" = static ]; then
     step layers "$bin/python" -m pytest -q tests/test_layers.py
 else
     step patches scripts/build_llama.sh --check
-    step tests "$bin/python" -m pytest
+    step tests "$bin/python" -m pytest -n auto --dist worksteal
 fi
 [ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[*]}" >&2; exit 1; }
 echo "all checks pass"

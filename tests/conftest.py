@@ -36,6 +36,13 @@ _OBEYED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY
 _OBEYED_PREFIXES = ("LLAMA_", "OPENAI_")
 
 
+def pytest_configure() -> None:
+    """Of several processes side by side each computes with its share of the cores, and so does what it starts."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The same for the tests and the programs that they start, wherever they run: a cache folder of their own, nothing

@@ -13,6 +13,7 @@ from test_cli import NEGTEMP, assert_one_line, call, strict
 import negtemp
 from negtemp.experiments.sweep import TEMPERATURES
 from negtemp.records import Completion, Header
+from negtemp.runs.lines import NAME, finished_units
 
 # minutes long, so that a signal always finds it at work; one unit takes a tenth of a second
 LONG_UNITS = 2_000
@@ -20,13 +21,10 @@ LONG = ["-n", "800", "--ignore-eos", "--betas=-1,1", "--repeats", "1000", "-p", 
 
 
 def started(model: Path, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A sweep that has written its first unit."""
+    """A sweep that has saved its first unit, whole."""
     command = [NEGTEMP, "sweep", "-m", str(model), "-o", str(folder), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    records = folder / "records.jsonl"
-    deadline = time.monotonic() + 60
-    while not (records.exists() and records.stat().st_size) and process.poll() is None:
-        assert time.monotonic() < deadline
+    while process.poll() is None and not any(finished_units(folder / NAME)):
         time.sleep(0.01)
     return process
 
