@@ -7,7 +7,9 @@ import typer
 from negtemp.cli import options
 
 
+@options.sampling()
 def compare(
+    *,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -27,19 +29,12 @@ def compare(
             "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="inverse temperatures 1/T instead"
         ),
     ] = None,
-    n_predict: options.NPredict = 40,
     seed: options.Seed = 1,
     seeds: Annotated[
         str | None,
         typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),
     ] = None,
-    mask: options.Mask = "",
-    ignore_eos: options.IgnoreEos = False,
-    top_k: options.TopK = 0,
-    top_p: options.TopP = 1.0,
-    min_p: options.MinP = 0.0,
-    repeat_penalty: options.RepeatPenalty = 1.0,
-    ctx_size: options.CtxSize = None,
+    sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     tokens: Annotated[
@@ -54,7 +49,7 @@ def compare(
     from negtemp.experiments import compare as experiment
 
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
-    settings = options.settings(n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p)
+    settings = options.settings(sampling)
     prompts, drawn_seeds = options.prompts(prompt, file), options.seeds(seeds, seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         rows = len(prompts) * len(drawn_seeds)
@@ -64,7 +59,7 @@ def compare(
         )
         sink.write(header)
         generated = sink.tee(experiment.compare(engine, prompts, at, drawn_seeds, settings))
-        records = rendering.tracked(generated, rows * len(at) * (n_predict + 1))
+        records = rendering.tracked(generated, rows * len(at) * (settings.n_predict + 1))
         if json:
             rendering.drain(records)
         elif tokens:

@@ -8,18 +8,40 @@ know it.
 """
 
 import contextlib
+import functools
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 
 from negtemp.printable import escape_hostile, is_hostile
 
+# fields besides the sampling settings that messages name in backticks
+_FIELDS = ("model", "prompt", "seeds", "repeats", "along", "shapes", "unused")
+
 
 def say(message: str) -> None:
     """Print `negtemp: message` as one line on standard error; a reader that has gone is no failure."""
     with contextlib.suppress(BrokenPipeError):
-        print(f"negtemp: {escape_hostile(message)}", file=sys.stderr, flush=True)
+        print(f"negtemp: {escape_hostile(with_flags(message))}", file=sys.stderr, flush=True)
+
+
+def with_flags(message: str) -> str:
+    """A message from below, which names fields of the Python face, with the flags of the command line instead.
+
+    >>> with_flags("`n_predict` is 0; give a whole number of at least 1")
+    '--n-predict is 0; give a whole number of at least 1'
+    """
+    return re.sub("`([a-z_]+)`", lambda found: _flags().get(found[1], found[0]), message)
+
+
+@functools.cache
+def _flags() -> dict[str, str]:
+    from negtemp.experiments.settings import SETTINGS  # the table is not needed to say anything else
+
+    sampling = {name: f"--{name.replace("_", "-")}" for name in SETTINGS}
+    return {name: f"--{name}" for name in _FIELDS} | sampling
 
 
 def shell_command(arguments: Sequence[str], encoding: str = "utf-8") -> str:

@@ -3,16 +3,18 @@
 No number is ever a positional argument: `--temp -0.001` parses, a bare `-0.001` would read as an option.
 """
 
+import functools
+import inspect
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from negtemp.errors import PromptError, UsageError
-from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.experiments.settings import PROMPT, SETTINGS, Setting, Settings
 from negtemp.model.engine.request import check_seed
 from negtemp.printable import printable
 from negtemp.theory.temperature import Temperature
@@ -33,13 +35,6 @@ Threads = Annotated[
     int | None,
     typer.Option("-t", "--threads", min=1, rich_help_panel=_MODEL, show_default="physical cores", help="CPU threads"),
 ]
-CtxSize = Annotated[
-    int | None,
-    typer.Option(
-        "-c", "--ctx-size", min=1, rich_help_panel=_MODEL, show_default="as trained",
-        help="tokens a sequence may hold, its prompt included",
-    ),
-]  # fmt: skip
 Prompt = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,36 +47,8 @@ File = Annotated[
         "-f", "--file", metavar="FILE", rich_help_panel=_PROMPT, help="a UTF-8 file that is one prompt; may be repeated"
     ),
 ]
-NPredict = Annotated[
-    int, typer.Option("-n", "--n-predict", min=1, rich_help_panel=_SAMPLING, help="tokens to generate at most")
-]
 Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_SAMPLING, help="-1 draws one and says which")]
-Mask = Annotated[
-    str,
-    typer.Option(
-        "--mask", metavar="LIST", rich_help_panel=_SAMPLING,
-        help="kinds of tokens never drawn, such as control,unused,byte",
-    ),
-]  # fmt: skip
-IgnoreEos = Annotated[
-    bool, typer.Option("--ignore-eos", rich_help_panel=_SAMPLING, help="never draw a token that ends the generation")
-]
-TopK = Annotated[
-    int, typer.Option("--top-k", rich_help_panel=_SAMPLING, help="keep the k most likely tokens; 0 is off")
-]
-TopP = Annotated[
-    float, typer.Option("--top-p", rich_help_panel=_SAMPLING, help="keep a nucleus of this mass; 1 is off")
-]
-MinP = Annotated[
-    float,
-    typer.Option("--min-p", rich_help_panel=_SAMPLING, help="keep tokens of this share of the best's p; 0 is off"),
-]
-RepeatPenalty = Annotated[
-    float,
-    typer.Option(
-        "--repeat-penalty", rich_help_panel=_SAMPLING, help="1 is off; below zero a penalty rewards what it names"
-    ),
-]
+Sampling = Mapping[str, Any]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="JSON Lines on standard output")]
 Output = Annotated[
     Path | None,
@@ -97,13 +64,48 @@ Output = Annotated[
 TEMP_PANEL = _SAMPLING
 
 
-def settings(
-    n_predict: int, ctx_size: int | None, mask: str, ignore_eos: bool,
-    repeat_penalty: float, top_k: int, top_p: float, min_p: float,
-) -> Settings:  # fmt: skip
-    """The options as Settings. Raises UsageError for a value out of range."""
-    categories = tuple(part.strip() for part in mask.split(",") if part.strip())
-    return Settings(n_predict, ctx_size, categories, ignore_eos, repeat_penalty, top_k, top_p, min_p)
+def sampling(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the sampling options of these names, all without any, in the place of its parameter `sampling`.
+
+    The command receives their values as one mapping, and makes `settings` of it.
+    """
+    wanted = [SETTINGS[name] for name in names or SETTINGS]
+
+    def expand(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            chosen = {one.name: values.pop(one.name) for one in wanted}
+            command(**values, sampling=chosen)
+
+        signature = inspect.signature(command)
+        expanded: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            expanded += map(_parameter, wanted) if parameter.name == "sampling" else [parameter]
+        run.__signature__ = signature.replace(parameters=expanded)  # type: ignore[attr-defined]
+        return run
+
+    return expand
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    """A setting as a command's parameter; a list is text with commas."""
+    option, is_list = setting.option, isinstance(setting.default, tuple)
+    described = typer.Option(
+        *option.flags, help=option.help, rich_help_panel=option.panel, min=option.lowest, metavar=option.metavar,
+        show_default=option.show_default,
+    )  # fmt: skip
+    return inspect.Parameter(
+        setting.name, inspect.Parameter.KEYWORD_ONLY, default="" if is_list else setting.default,
+        annotation=Annotated[str if is_list else setting.type, described],
+    )  # fmt: skip
+
+
+def settings(values: Mapping[str, Any]) -> Settings:
+    """The sampling options among a command's values as Settings. Raises UsageError for a value out of range."""
+    found = {name: values[name] for name in SETTINGS if name in values}
+    if "mask" in found:
+        found["mask"] = tuple(part.strip() for part in found["mask"].split(",") if part.strip())
+    return Settings(**found)
 
 
 def temperature(temp: float | None, beta: float | None, default: Temperature) -> Temperature:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import UsageError
+from negtemp.experiments.settings import SETTINGS
 from negtemp.printable import printable
 
 
@@ -109,15 +110,16 @@ _PLAN: dict[str, tuple[str, Reader]] = {
     "deterministic": ("deterministic", _switch),
     "steps": ("steps", _switch),
 }
-_SAMPLING: dict[str, tuple[str, Reader]] = {
-    "n_predict": ("n_predict", _count),
-    "ctx_size": ("ctx_size", _count),
-    "mask": ("mask", _joined(_list(_text, "a list of texts"))),
-    "ignore_eos": ("ignore_eos", _switch),
-    "top_k": ("top_k", _count),
-    "top_p": ("top_p", _number),
-    "min_p": ("min_p", _number),
-    "repeat_penalty": ("repeat_penalty", _number),
+_BY_TYPE: dict[type, Reader] = {
+    bool: _switch,
+    int: _count,
+    float: _number,
+    tuple: _joined(_list(_text, "a list of texts")),
+}
+# a setting without a default is a count
+_SAMPLING = {
+    name: (name, _count if setting.default is None else _BY_TYPE[type(setting.default)])
+    for name, setting in SETTINGS.items()
 }
 # one of a group on the command line puts the whole group of the plan aside
 GROUPS = (("prompt", "file"), ("temps", "betas"))

@@ -10,7 +10,9 @@ from negtemp.cli import options
 _ASKING = "Asking"
 
 
+@options.sampling("n_predict")
 def reproduce(
+    *,
     model: options.Model = None,
     prompt: Annotated[
         list[str] | None,
@@ -20,7 +22,7 @@ def reproduce(
         ),
     ] = None,
     file: options.File = None,
-    n_predict: options.NPredict = 40,
+    sampling: options.Sampling,
     seed: options.Seed = 1,
     asked: Annotated[
         int, typer.Option("--asked", min=0, rich_help_panel=_ASKING, help="emitted tokens to ask the model to say")
@@ -53,6 +55,7 @@ def reproduce(
     from negtemp.experiments import shapes, training_counts
     from negtemp.experiments.prompts import PROMPTS
 
+    n_predict = options.settings(sampling).n_predict
     prompts = options.prompts(prompt, file) if prompt or file else list(PROMPTS)
     drawn_seed = options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine:

@@ -10,7 +10,9 @@ from negtemp.theory.temperature import Temperature
 DEFAULT = Temperature.of(-0.001)
 
 
+@options.sampling()
 def run(
+    *,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -29,15 +31,8 @@ def run(
             "--beta", rich_help_panel=options.TEMP_PANEL, help="1/T instead; inf is greedy, 0 uniform, -inf antigreedy"
         ),
     ] = None,
-    n_predict: options.NPredict = 40,
     seed: options.Seed = 1,
-    mask: options.Mask = "",
-    ignore_eos: options.IgnoreEos = False,
-    top_k: options.TopK = 0,
-    top_p: options.TopP = 1.0,
-    min_p: options.MinP = 0.0,
-    repeat_penalty: options.RepeatPenalty = 1.0,
-    ctx_size: options.CtxSize = None,
+    sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     json: options.Json = False,
@@ -49,7 +44,7 @@ def run(
     from negtemp.experiments.generate import generate
 
     at = options.temperature(temp, beta, DEFAULT)
-    settings = options.settings(n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p)
+    settings = options.settings(sampling)
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)

@@ -12,7 +12,9 @@ from negtemp.records import number
 _ALONG, _OUTPUT = "Along a continuation", "Output"
 
 
+@options.sampling("ctx_size", "mask", "ignore_eos")
 def spectrum(
+    *,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -26,8 +28,7 @@ def spectrum(
             help="inverse temperatures 1/T, and a table of them instead of charts",
         ),
     ] = None,
-    mask: options.Mask = "",
-    ignore_eos: options.IgnoreEos = False,
+    sampling: options.Sampling,
     along: Annotated[
         int,
         typer.Option(
@@ -40,7 +41,6 @@ def spectrum(
     ] = None,
     beta: Annotated[float | None, typer.Option("--beta", rich_help_panel=_ALONG, help="1/T instead")] = None,
     seed: Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ALONG, help="-1 draws one and says which")] = 1,
-    ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     plot: Annotated[
@@ -63,7 +63,7 @@ def spectrum(
         raise UsageError("a spectrum is of every temperature; --temp and --beta only draw the tokens of --along N")
     grid = options.temperatures(None, betas, [Temperature.of_beta(value) for value in experiment.BETAS])
     at = options.temperature(temp, beta, GREEDY)
-    settings = options.settings(max(along, 1), ctx_size, mask, ignore_eos, 1.0, 0, 1.0, 0.0)
+    settings = options.settings({**sampling, "n_predict": max(along, 1)})
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:

@@ -53,7 +53,9 @@ RunDirectory = Annotated[
 ]  # fmt: skip
 
 
+@options.sampling()
 def sweep(
+    *,
     context: typer.Context,
     model: options.Model = None,
     prompt: options.Prompt = None,
@@ -65,14 +67,7 @@ def sweep(
     repeats: Repeats = 1,
     parallel: Parallel = None,
     deterministic: Deterministic = False,
-    n_predict: options.NPredict = 40,
-    mask: options.Mask = "",
-    ignore_eos: options.IgnoreEos = False,
-    top_k: options.TopK = 0,
-    top_p: options.TopP = 1.0,
-    min_p: options.MinP = 0.0,
-    repeat_penalty: options.RepeatPenalty = 1.0,
-    ctx_size: options.CtxSize = None,
+    sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     steps: Steps = False,
@@ -113,10 +108,9 @@ def _plan(wanted: dict[str, Any]) -> Any:
     seeds = [int(seed) for seed in numbers if math.isfinite(seed) and seed >= 0 and seed == int(seed)]
     if len(seeds) < len(numbers):
         raise UsageError("--seeds takes whole numbers of at least 0: a sweep that cannot be repeated cannot be resumed")
-    names = ("n_predict", "ctx_size", "mask", "ignore_eos", "repeat_penalty", "top_k", "top_p", "min_p")
     return SweepPlan(
         tuple(options.prompts(wanted["prompt"], wanted["file"])),
         tuple(options.temperatures(wanted["temps"], wanted["betas"], TEMPERATURES)),
-        tuple(seeds), wanted["repeats"], options.settings(*(wanted[name] for name in names)),
+        tuple(seeds), wanted["repeats"], options.settings(wanted),
         wanted["deterministic"], wanted["steps"],
     )  # fmt: skip

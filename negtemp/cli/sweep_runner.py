@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from negtemp.cli import interruption
-from negtemp.cli.messages import shell_command
+from negtemp.cli.messages import shell_command, with_flags
 from negtemp.cli.session import Sink
 from negtemp.errors import NegtempError
 from negtemp.experiments import sweep as experiment
@@ -97,7 +97,7 @@ class Sitting:
         def watched() -> Iterator[Record]:
             for record in reading.iterate(self._folder):
                 if isinstance(record, Failure):
-                    failures[view.failure(record)] += 1
+                    failures[with_flags(view.failure(record))] += 1
                 yield record
 
         summaries = summarize(watched())

@@ -1,19 +1,40 @@
-"""How to generate, whatever the prompt and the temperature: what every generating experiment shares.
+"""How to generate, whatever the prompt and the temperature: the one table of sampling settings.
+
+Each field of `Settings` says its default, its range, its flags and what it does. The command line (`cli.options`), the
+TOML plan (`cli.plan`) and the Python face (`api`) are made from it; a new setting is an entry here, the same name in
+`SettingsOptions`, and its use, such as in `model.engine.sampler`.
 
 It needs neither numpy nor the library, so that a command's options can be read without them.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypedDict
 
 from negtemp.errors import UsageError
 from negtemp.model.engine.request import Filters
 from negtemp.model.tokens.vocabulary import CATEGORIES, Vocabulary
 
 PROMPT = "Temperature is a concept"
+_FILTERS = ("repeat_penalty", "top_k", "top_p", "min_p")
 
 
-@dataclass(frozen=True, slots=True)
+class Option(NamedTuple):
+    """What a setting is beside its name, type and default; `lowest` counts as allowed."""
+
+    flags: tuple[str, ...]
+    help: str
+    panel: str = "Sampling"
+    lowest: int | None = None
+    metavar: str | None = None
+    show_default: str | bool = True
+
+
+def _setting(default: Any, *flags: str, help: str, **others: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"option": Option(flags, help, **others)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How to generate, whatever the prompt and the temperature. The defaults switch every filter off.
 
@@ -21,32 +42,71 @@ class Settings:
     mask      categories of tokens that may not be drawn
     """
 
-    n_predict: int = 40
-    ctx_size: int | None = None
-    mask: tuple[str, ...] = ()
-    ignore_eos: bool = False
-    repeat_penalty: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
+    n_predict: int = _setting(40, "-n", "--n-predict", help="tokens to generate at most", lowest=1)
+    ctx_size: int | None = _setting(
+        None, "-c", "--ctx-size", help="tokens a sequence may hold, its prompt included", panel="Model", lowest=1,
+        show_default="as trained",
+    )  # fmt: skip
+    mask: tuple[str, ...] = _setting(
+        (), "--mask", help="kinds of tokens never drawn, such as control,unused,byte", metavar="LIST"
+    )
+    ignore_eos: bool = _setting(False, "--ignore-eos", help="never draw a token that ends the generation")
+    repeat_penalty: float = _setting(
+        1.0, "--repeat-penalty", help="1 is off; below zero a penalty rewards what it names"
+    )
+    top_k: int = _setting(0, "--top-k", help="keep the k most likely tokens; 0 is off")
+    top_p: float = _setting(1.0, "--top-p", help="keep a nucleus of this mass; 1 is off")
+    min_p: float = _setting(0.0, "--min-p", help="keep tokens of this share of the best's p; 0 is off")
 
     def __post_init__(self) -> None:
         """Raises UsageError for a category that does not exist or a value out of range."""
-        Filters((), self.repeat_penalty, self.top_k, self.top_p, self.min_p)
+        self._filters(())
         unknown = sorted(set(self.mask) - set(CATEGORIES))
         if unknown:
-            raise UsageError(f"--mask knows no category {unknown[0]!r}; it knows {', '.join(CATEGORIES)}")
-        if self.n_predict < 1:
-            raise UsageError(f"--n-predict is {self.n_predict}; give a whole number of at least 1")
-        if self.ctx_size is not None and self.ctx_size < 1:
-            raise UsageError(f"--ctx-size is {self.ctx_size}; give a whole number of at least 1")
+            raise UsageError(f"`mask` knows no category {unknown[0]!r}; it knows {', '.join(CATEGORIES)}")
+        for name, setting in SETTINGS.items():
+            value = getattr(self, name)
+            if setting.option.lowest is not None and value is not None and value < setting.option.lowest:
+                raise UsageError(f"`{name}` is {value}; give a whole number of at least {setting.option.lowest}")
 
     def filters(self, vocabulary: Vocabulary) -> Filters:
         """These settings for one vocabulary. Raises UsageError for a value out of range."""
         mask = set(vocabulary.in_categories(self.mask))
         if self.ignore_eos:
             mask |= vocabulary.end_tokens
-        return Filters(tuple(sorted(mask)), self.repeat_penalty, self.top_k, self.top_p, self.min_p)
+        return self._filters(tuple(sorted(mask)))
+
+    def _filters(self, mask: tuple[int, ...]) -> Filters:
+        return Filters(mask, **{name: getattr(self, name) for name in _FILTERS})
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "mask": list(self.mask)}
+        """As a header holds them; a run's name and its units' keys come from this."""
+        return {**dataclasses.asdict(self), "mask": list(self.mask)}
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The same as keywords of a Python call; a test holds the two alike."""
+
+    n_predict: int
+    ctx_size: int | None
+    mask: tuple[str, ...]
+    ignore_eos: bool
+    repeat_penalty: float
+    top_k: int
+    top_p: float
+    min_p: float
+
+
+class Setting(NamedTuple):
+    """One entry of the table."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+
+SETTINGS = {
+    field.name: Setting(field.name, field.type, field.default, field.metadata["option"])
+    for field in dataclasses.fields(Settings)
+}

@@ -55,7 +55,7 @@ def chosen(model: Model, names: Sequence[str]) -> dict[str, Template]:
     unknown = sorted(set(names) - set(SHAPES))
     if unknown or not names:
         wrong = f"holds {unknown[0]!r}, which is none" if unknown else "is empty"
-        raise UsageError(f"--shapes {wrong}; give some of {', '.join(SHAPES)}")
+        raise UsageError(f"`shapes` {wrong}; give some of {', '.join(SHAPES)}")
     parts: Mapping[str, Sequence[str | None]] = {"echo": _echo(), "definition": _DEFINITION, "repetition": _REPETITION}
     plain = {name: template(model.vocabulary, parts[name]) for name in SHAPES if name in names and name in parts}
     if "instruction" in names:

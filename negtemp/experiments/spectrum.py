@@ -47,7 +47,7 @@ def spectrum(
     UsageError, PromptError, ModelError (every token masked), DecodeError.
     """
     if along < 0:
-        raise UsageError(f"--along is {along}; give a whole number of at least 0")
+        raise UsageError(f"`along` is {along}; give a whole number of at least 0")
     if replace(settings.filters(engine.model.vocabulary), mask=()).active:
         raise UsageError("a spectrum is of the whole distribution: leave top-k, top-p, min-p and the penalty off")
     grid = sorted({Temperature.of_beta(beta).beta for beta in betas})

@@ -87,7 +87,7 @@ class SweepPlan:
         for seed in self.seeds:
             check_seed(seed)
         if self.repeats < 1:
-            raise UsageError(f"--repeats is {self.repeats}; give a whole number of at least 1")
+            raise UsageError(f"`repeats` is {self.repeats}; give a whole number of at least 1")
 
     def __len__(self) -> int:
         return len(self.prompts) * self.units_per_prompt

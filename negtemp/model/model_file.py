@@ -50,7 +50,7 @@ def check(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(_HEADER.size)
     except FileNotFoundError:
-        raise ModelError(f"no model file at {shown(path)}; give the path of a .gguf file with --model") from None
+        raise ModelError(f"no model file at {shown(path)}; give the path of a .gguf file as `model`") from None
     except OSError as error:
         raise ModelError(f"cannot read {shown(path)}: {error.strerror}") from error
     problem = _problem(head, size)

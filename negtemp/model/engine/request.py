@@ -28,13 +28,13 @@ class Filters:
     def __post_init__(self) -> None:
         """Raises UsageError for a value outside its range."""
         for name, value, lowest, highest in (
-            ("--repeat-penalty", self.repeat_penalty, 0.0, math.inf),
-            ("--top-k", self.top_k, 0, math.inf),
-            ("--top-p", self.top_p, 0.0, 1.0),
-            ("--min-p", self.min_p, 0.0, 1.0),
+            ("repeat_penalty", self.repeat_penalty, 0.0, math.inf),
+            ("top_k", self.top_k, 0, math.inf),
+            ("top_p", self.top_p, 0.0, 1.0),
+            ("min_p", self.min_p, 0.0, 1.0),
         ):
-            if not lowest <= value <= highest or (value == 0 and name == "--repeat-penalty") or math.isinf(value):
-                raise UsageError(f"{name} is {value}; give a number from {lowest:g} to {highest:g}")
+            if not lowest <= value <= highest or (value == 0 and name == "repeat_penalty") or math.isinf(value):
+                raise UsageError(f"`{name}` is {value}; give a number from {lowest:g} to {highest:g}")
 
     @property
     def active(self) -> bool:
@@ -65,7 +65,7 @@ class Request:
     def __post_init__(self) -> None:
         """Raises UsageError for n_predict below 1."""
         if self.n_predict < 1:
-            raise UsageError(f"--n-predict is {self.n_predict}; give a whole number of at least 1")
+            raise UsageError(f"`n_predict` is {self.n_predict}; give a whole number of at least 1")
 
     @property
     def longest(self) -> int:
@@ -81,10 +81,10 @@ class Request:
         """Why no engine can answer this: PromptError (no token, or as many as the context), ModelError (all masked)."""
         count = len(self.prompt_token_ids)
         if not count:
-            return PromptError("the prompt has no token and this model adds none; give a prompt with --prompt")
+            return PromptError("the prompt has no token and this model adds none; give another `prompt`")
         if count >= self.ctx_size:
             return PromptError(
-                f"the prompt has {count} tokens and the context {self.ctx_size}; shorten it or raise --ctx-size"
+                f"the prompt has {count} tokens and the context {self.ctx_size}; shorten it or raise `ctx_size`"
             )
         if len(self.filters.mask) >= vocab:
             return ModelError(f"the mask leaves none of {vocab} tokens to draw; mask fewer categories")

@@ -91,7 +91,7 @@ class Scheduler:
         if problem is None and request.longest + self._padding > self._shape.cells:
             problem = (
                 f"the sequence can grow to {request.longest} tokens and the cache holds {self._shape.cells} cells; "
-                "lower --n-predict or shorten the prompt"
+                "lower `n_predict` or shorten the prompt"
             )
         if problem is None:
             return None

@@ -87,7 +87,7 @@ class Context:
         if not self._handle:
             raise DecodeError(
                 f"no context of {cells} cells for {sequences} sequences: {self._library.last_errors()}; "
-                "lower --ctx-size or --n-predict"
+                "lower `ctx_size` or `n_predict`"
             )
         # as a number, which is many times cheaper than the pointer that the binding makes
         address_of = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
@@ -114,7 +114,7 @@ class Context:
         Raises PromptError where it has no token.
         """
         if not token_ids:
-            raise PromptError("the prompt has no token and this model adds none; give a prompt with --prompt")
+            raise PromptError("the prompt has no token and this model adds none; give another `prompt`")
         wanted = np.zeros(PROMPT_PIECE, np.bool_)
         for begin in range(start, len(token_ids), PROMPT_PIECE):
             end = min(begin + PROMPT_PIECE, len(token_ids))
@@ -149,7 +149,7 @@ class Context:
     def _decode(self) -> None:
         status = self._api.llama_decode(self._handle, self._batch.struct)
         if status == 1:
-            raise DecodeError("the KV cache is full; raise --ctx-size or ask for fewer sequences")
+            raise DecodeError("the KV cache is full; raise `ctx_size` or ask for fewer sequences")
         if status != 0:
             raise DecodeError(f"llama.cpp failed to decode (status {status}): {self._library.last_errors()}")
 

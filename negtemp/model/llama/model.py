@@ -115,7 +115,7 @@ class Model:
         """Tokens that a sequence may hold: as wanted, or as trained. Raises UsageError beyond learned positions."""
         trained = self.trained_context
         if wanted and wanted > trained and "position_embd.weight" in gguf.contents(self.library, self.path).entries:
-            raise UsageError(f"--ctx-size is {wanted}; this model has learned {trained} positions: give no more")
+            raise UsageError(f"`ctx_size` is {wanted}; this model has learned {trained} positions: give no more")
         return wanted or trained
 
     @functools.cached_property

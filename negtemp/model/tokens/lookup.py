@@ -19,7 +19,7 @@ def token_id(vocabulary: Vocabulary, text: str) -> int:
     """
     data = text.encode("utf-8", "surrogateescape")
     if not data:
-        raise UsageError("a token has no text; name one such as '▁entferne', or give its id with --ids")
+        raise UsageError("a token has no text; name one such as '▁entferne', or its id")
     found = _named(vocabulary, data) or _as_bytes(vocabulary, data)
     if not found:
         token_ids = vocabulary.encode(data)
@@ -47,5 +47,5 @@ def _several(vocabulary: Vocabulary, data: bytes, token_ids: list[int]) -> str:
     more = f" and {len(token_ids) - _MOST_LISTED} more" if len(token_ids) > _MOST_LISTED else ""
     return (
         f"'{printable(data, keep=' ')}' is no token of this vocabulary but {len(token_ids)} of them: {listed}{more}; "
-        "name one of those, or give ids with --ids"
+        "name one of those, or give ids"
     )
