@@ -10,13 +10,14 @@ Importing this package is cheap: numpy and the compiled library are loaded by `l
 
 from typing import TYPE_CHECKING, Any
 
+from negtemp.errors import NegtempError
 from negtemp.version import __version__
 
 if TYPE_CHECKING:
     from negtemp.api import LoadedModel, load
     from negtemp.runs.reading import load_run
 
-__all__ = ["LoadedModel", "__version__", "load", "load_run"]
+__all__ = ["LoadedModel", "NegtempError", "__version__", "load", "load_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,3 +31,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'negtemp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

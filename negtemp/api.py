@@ -6,7 +6,10 @@ It leaves out nothing that the experiments offer and adds nothing to them; it on
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
 from negtemp.experiments import centroid as centroids
@@ -19,11 +22,13 @@ from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.experiments.reproduce import Plan as Experiment
 from negtemp.experiments.reproduce import Result, reproduce
-from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.experiments.settings import PROMPT, Settings, SettingsOptions
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.experiments.sweep import SweepPlan
+from negtemp.keywords import keywords
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.model.engine.prompt_logits import score
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.tokens import lookup
 from negtemp.model.weights.tensors import Weights
@@ -44,7 +49,46 @@ from negtemp.records import (
 from negtemp.runs.sweeping import saved
 from negtemp.theory.temperature import GREEDY, Temperature
 
+Prompts = str | Sequence[str]
 
+
+class DrawOptions(SettingsOptions, total=False):
+    """How to draw, and `Settings`."""
+
+    temperature: float | None
+    beta: float | None
+    seed: int
+
+
+class RepeatOptions(TypedDict, total=False):
+    """The fields of `RepeatSettings`."""
+
+    controls: int
+    samples: int
+    seed: int
+    counts: NDArray[np.int64] | None
+
+
+class ReproduceOptions(TypedDict, total=False):
+    """The fields of `reproduce.Plan`."""
+
+    n_predict: int
+    seed: int
+    asked: int
+    controls: int
+    counts: NDArray[np.int64] | None
+
+
+class AuditOptions(TypedDict, total=False):
+    """The fields of `AuditSettings`."""
+
+    candidates: int | float | None
+    exhaustive: bool
+    verify: bool
+    seed: int
+
+
+@keywords()
 def load(
     model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None
 ) -> "LoadedModel":
@@ -55,35 +99,74 @@ def load(
 class LoadedModel:
     """A model ready to generate. Use it as a context manager, or call `close`.
 
-    Keywords beyond those named are `Settings`: n_predict, ctx_size, mask, ignore_eos, top_k, top_p, min_p,
-    repeat_penalty.
+    Where prompts are taken, each is a text or a list of texts; without any it is the article's. Sampling keywords
+    (n_predict, ctx_size, mask, ignore_eos, repeat_penalty, top_k, top_p, min_p) are the fields of `Settings`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    def __repr__(self) -> str:
+        model = self.engine.model
+        if not model.handle:
+            return "<negtemp model, closed>"
+        shown = f"{model.name} ({model.description}), {model.vocabulary.size:,} tokens"
+        return f"<negtemp model {shown}, {model_file.shown(model.path)}>"
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a prompt, with what the model puts before every prompt. Raises PromptError."""
+        return list(self.engine.model.vocabulary.tokenize(text))
+
+    def detokenize(self, token_ids: Sequence[int]) -> bytes:
+        """The bytes that these tokens stand for, which need not be whole UTF-8. Raises ModelError."""
+        return b"".join(map(self.engine.model.vocabulary.piece, token_ids))
+
+    def logits(self, prompt: Prompts = PROMPT) -> NDArray[np.float32]:
+        """Raw logits (natural-log units, no filter) of the next token, `[vocab]`; `[prompts, vocab]` for a list.
+
+        Raises PromptError, DecodeError.
+        """
+        texts = _texts((prompt,))
+        found = np.empty((len(texts), self.engine.model.vocabulary.size), np.float32)
+        for row in score(self.engine.model, map(self.tokenize, texts), threads=self.engine.threads):
+            found[row.prompt] = row.logits
+        return found[0] if isinstance(prompt, str) else found
+
+    @keywords(Settings)
     def generate(
-        self, *prompts: str, temperature: float | None = None, beta: float | None = None, seed: int = 1, **settings: Any
-    ) -> Iterator[Step | Completion]:
+        self, *prompts: Prompts, temperature: float | None = None, beta: float | None = None, seed: int = 1,
+        **settings: Unpack[SettingsOptions],
+    ) -> Iterator[Step | Completion]:  # fmt: skip
         """Steps as they come and a Completion for each prompt. Raises UsageError, PromptError, DecodeError."""
         at = _temperature(temperature, beta)
-        return generate(self.engine, prompts or (PROMPT,), at, seed, Settings(**settings))
+        return generate(self.engine, _texts(prompts), at, seed, Settings(**settings))
 
-    def complete(self, prompt: str = PROMPT, **options: Any) -> Completion:
-        """The one Completion of a prompt; options are those of `generate`."""
-        return next(r for r in self.generate(prompt, **options) if isinstance(r, Completion))
+    @overload
+    def complete(self, prompt: str = PROMPT, **options: Unpack[DrawOptions]) -> Completion: ...
+    @overload
+    def complete(self, prompt: list[str] | tuple[str, ...], **options: Unpack[DrawOptions]) -> list[Completion]: ...
+    def complete(
+        self, prompt: str | list[str] | tuple[str, ...] = PROMPT, **options: Unpack[DrawOptions]
+    ) -> Completion | list[Completion]:
+        """The one Completion of a prompt, or a list of them for a list; options are those of `generate`."""
+        found = [record for record in self.generate(prompt, **options) if isinstance(record, Completion)]
+        return found[0] if isinstance(prompt, str) else found
 
+    @keywords(Settings)
     def compare(
-        self, *prompts: str, temperatures: Sequence[float] = (), seeds: Sequence[int] = (1,), **settings: Any
-    ) -> Iterator[Step | Completion]:
+        self, *prompts: Prompts, temperatures: Sequence[float] = (), seeds: Sequence[int] = (1,),
+        **settings: Unpack[SettingsOptions],
+    ) -> Iterator[Step | Completion]:  # fmt: skip
         """Every prompt and seed at every temperature (default: +0.001 and -0.001), decoded together."""
         at = [Temperature.of(value) for value in temperatures] or TEMPERATURES
-        return compare(self.engine, prompts or (PROMPT,), at, seeds, Settings(**settings))
+        return compare(self.engine, _texts(prompts), at, seeds, Settings(**settings))
 
+    @keywords(Settings)
     def sweep(
-        self, *prompts: str, temperatures: Sequence[float] = (), betas: Sequence[float] = (),
+        self, *prompts: Prompts, temperatures: Sequence[float] = (), betas: Sequence[float] = (),
         seeds: Sequence[int] = (1,), repeats: int = 1, output: str | os.PathLike[str] | None = None,
-        parallel: int | None = None, deterministic: bool = False, steps: bool = False, **settings: Any,
+        parallel: int | None = None, deterministic: bool = False, steps: bool = False,
+        **settings: Unpack[SettingsOptions],
     ) -> Iterator[Step | Completion | Failure]:  # fmt: skip
         """A Completion, or a Failure with the reason, for each prompt, temperature (default: 21 betas from -1000
         through 0 to 1000), seed and repeat, in order of completion; with `steps`, its Steps right before it.
@@ -92,17 +175,18 @@ class LoadedModel:
         Raises UsageError, DecodeError, OutputError, RecordError.
         """
         at = [*map(Temperature.of, temperatures), *map(Temperature.of_beta, betas)] or sweeping.TEMPERATURES
-        plan = SweepPlan(
-            prompts or (PROMPT,), tuple(at), tuple(seeds), repeats, Settings(**settings), deterministic, steps
-        )
+        sampling = Settings(**settings)
+        plan = SweepPlan(_texts(prompts), tuple(at), tuple(seeds), repeats, sampling, deterministic, steps)
         shape = sweeping.batch_shape(self.engine, plan, parallel)
         if output is None:
             return sweeping.sweep(self.engine, plan, shape)
         return saved(self.engine, plan, shape, Path(output))
 
+    @keywords(Settings)
     def spectrum(
-        self, *prompts: str, betas: Sequence[float] = BETAS, rulers: int = RULERS, along: int = 0,
-        temperature: float | None = None, beta: float | None = None, seed: int = 1, **settings: Any,
+        self, *prompts: Prompts, betas: Sequence[float] = BETAS, rulers: int = RULERS, along: int = 0,
+        temperature: float | None = None, beta: float | None = None, seed: int = 1,
+        **settings: Unpack[SettingsOptions],
     ) -> Iterator[Thermo | Spectrum]:  # fmt: skip
         """A Thermo at each beta and then a Spectrum, for the distribution after each prompt.
 
@@ -110,11 +194,14 @@ class LoadedModel:
         """
         at = GREEDY if temperature is None and beta is None else _temperature(temperature, beta)
         return spectrum(
-            self.engine, prompts or (PROMPT,), Settings(**settings), betas=betas, rulers=rulers, along=along,
+            self.engine, _texts(prompts), Settings(**settings), betas=betas, rulers=rulers, along=along,
             temperature=at, seed=seed,
         )  # fmt: skip
 
-    def repeat(self, *tokens: str | int, limit: int = 20, **asking: Any) -> Iterator[Trial | Repetition]:
+    @keywords(RepeatSettings)
+    def repeat(
+        self, *tokens: str | int, limit: int = 20, **asking: Unpack[RepeatOptions]
+    ) -> Iterator[Trial | Repetition]:
         """A Trial for each token, given by its text or id, and for its controls, and then a Repetition.
 
         Without tokens, the `limit` most frequent of what the model emits below zero. `asking` are `RepeatSettings`'
@@ -125,13 +212,15 @@ class LoadedModel:
         ids = ids or emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(self.engine, how.seed), limit)
         return repeat(self.engine, ids, shapes.available(self.engine.model)[0], how)
 
-    def reproduce(self, *prompts: str, **plan: Any) -> Iterator[Result]:
+    @keywords(Experiment)
+    def reproduce(self, *prompts: Prompts, **plan: Unpack[ReproduceOptions]) -> Iterator[Result]:
         """The article's experiment: every record of it, and a ClaimVerdict for each claim at the end.
 
         `plan` are `reproduce.Plan`'s fields: n_predict, seed, asked, controls, counts.
         """
-        return reproduce(self.engine, Experiment(**plan), prompts or PROMPTS)
+        return reproduce(self.engine, Experiment(**plan), _texts(prompts, PROMPTS))
 
+    @keywords()
     def centroid(
         self, *tokens: str | int, top: int | None = None, seed: int = 0
     ) -> Iterator[MatrixGeometry | Placement | TokenGeometry]:
@@ -149,7 +238,8 @@ class LoadedModel:
                 sets = [("given", token_ids), (centroids.RANDOM_STATES, argmins)]
             yield from centroids.centroid(weights, model.vocabulary, sets, top, seed, self.engine.threads)
 
-    def audit(self, **settings: Any) -> Iterator[AuditToken | Audit]:
+    @keywords(AuditSettings)
+    def audit(self, **settings: Unpack[AuditOptions]) -> Iterator[AuditToken | Audit]:
         """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
 
         `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed. Raises ModelError, DecodeError.
@@ -167,6 +257,15 @@ class LoadedModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _texts(prompts: Sequence[Prompts], default: Sequence[str] = (PROMPT,)) -> tuple[str, ...]:
+    """Texts and lists of texts as one row; the default where nothing was given. Raises UsageError."""
+    texts = [text for one in prompts for text in ([one] if isinstance(one, str) else one)]
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise UsageError(f"a prompt is a text, not {wrong!r}")
+    return tuple(texts if prompts else default)
 
 
 def _temperature(temperature: float | None, beta: float | None) -> Temperature:

@@ -2,6 +2,7 @@
 
     NegtempError                     1  something failed; the message is one line: what, the value, what to do
     ├── UsageError                   2  an option or argument that cannot be meant
+    │   └── UnknownKeywordError         a keyword that no function of the Python face has; a TypeError too
     ├── EngineError                  5  the compiled library cannot be used
     │   ├── EngineMissingError          llama_cpp is not installed, or does not load
     │   └── UnpatchedLibraryError       it loads, but its temperature sampler is not ours
@@ -29,6 +30,10 @@ class UsageError(NegtempError):
     """A value that cannot be meant, such as a temperature of NaN."""
 
     exit_status = 2
+
+
+class UnknownKeywordError(UsageError, TypeError):
+    """A keyword that the called function does not have; Python callers expect a TypeError."""
 
 
 class EngineError(NegtempError):

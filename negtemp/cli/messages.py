@@ -40,7 +40,7 @@ def with_flags(message: str) -> str:
 def _flags() -> dict[str, str]:
     from negtemp.experiments.settings import SETTINGS  # the table is not needed to say anything else
 
-    sampling = {name: f"--{name.replace("_", "-")}" for name in SETTINGS}
+    sampling = {name: "--" + name.replace("_", "-") for name in SETTINGS}
     return {name: f"--{name}" for name in _FIELDS} | sampling
 
 
