@@ -6,10 +6,11 @@ What cannot be kept is found out again, and a file that is damaged or not ours c
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 
 def read(entry: str) -> dict[str, Any]:
@@ -36,14 +37,9 @@ def write(entry: str, value: Mapping[str, Any]) -> None:
 
 
 def _folder() -> Path:
-    """Where programs of this user keep what can be made again, by XDG's rules or macOS's."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if named.is_absolute():  # the rules say to pass over any other
-        return named / "negtemp"
+    """Where programs of this user keep what can be made again; nowhere where the user has no home."""
     try:
-        home = Path.home()
+        found = platformdirs.user_cache_path("negtemp", appauthor=False)
     except RuntimeError:  # a user without one, as in many containers
-        home = Path()
-    if not home.is_absolute():
-        return Path(os.devnull)  # nothing can be kept
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "negtemp"
+        return Path(os.devnull)
+    return found if found.is_absolute() else Path(os.devnull)
