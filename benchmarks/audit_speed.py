@@ -107,7 +107,7 @@ def scan_rate(engine: Engine, ids: Sequence[int], share: float) -> float:
     """MB/s of looking for the tokens in a text of random words, a share of which are these tokens' strings."""
     pieces = [engine.model.vocabulary.piece(token_id) for token_id in ids]
     tokens = [
-        AuditToken(token_id, piece, "normal", 0, 1.0, {})
+        AuditToken(token_id=token_id, raw=piece, category="normal", rank=0, score=1.0, indicators={})
         for token_id, piece in zip(ids, pieces, strict=True)
         if len(piece) > 3
     ]

@@ -14,12 +14,15 @@ colour and column width, which are the views' work. The list of invisible letter
 Default_Ignorable_Code_Point (DerivedCoreProperties, section "Default_Ignorable_Code_Point").
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
 SPACE_MARK = "␠"
 DOTTED_CIRCLE = "◌"
 
+# most tokens: ASCII that stands as it is, the space apart
+_PLAIN = re.compile(rb"[ -\[\]-~]*")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 # our own two marks first, then what a category test misses
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\ufffd"
@@ -40,6 +43,9 @@ def printable(data: bytes, keep: str = "") -> str:
     >>> printable(b" caf\\xc3\\xa9\\xff")
     '␠café\\\\xff'
     """
+    if _PLAIN.fullmatch(data):
+        text = data.decode("ascii")
+        return text if " " in keep else text.replace(" ", SPACE_MARK)
     return "".join(text for text, _ in runs(data, keep))
 
 

@@ -13,11 +13,13 @@ from negtemp.records import (
     ClaimVerdict,
     Completion,
     Difference,
+    EngineBuild,
     Estimate,
     Failure,
     Forecast,
     Header,
     MatrixGeometry,
+    ModelFile,
     Occurrence,
     Placement,
     PublishedToken,
@@ -31,6 +33,8 @@ from negtemp.records import (
     TokenGeometry,
     Trial,
 )
+from negtemp.records.audit import AgainstCounts, CategoryCounts, Controls, Reference
+from negtemp.records.geometry import CategoryGeometry
 from negtemp.records.thermo import BySign, Density, PlacedToken, Shelf
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
 
@@ -43,16 +47,17 @@ TOKEN = AuditToken(
     verdict="strong", probabilities={"run": 1e-9, "none": math.nan}, superstrings=(8, 9),
 )  # fmt: skip
 BARE_TOKEN = AuditToken(token_id=1, raw=b"", category="normal", rank=3, score=math.nan, indicators={})
+DENSITY = Density(lowest=-9.0, highest=12.0, mean=0.5, deviation=1.25, edges=(-9.0, 1.5, 12.0), counts=(600, 100))
+POINT = Density(lowest=0.0, highest=0.0, mean=0.0, deviation=0.0, edges=(0.0, 0.0), counts=(1,))
 PLACED = PlacedToken(token_id=3, raw=RAW, category="normal", logit=-1.5, logprob=-20.25)
 
 RECORDS: tuple[Record, ...] = (
     Header(
         negtemp="0.1.0", command="run",
-        model={
-            "name": HOSTILE, "description": "llama 1M Q4_0", "vocabulary": 778, "file": "models/é.gguf",
-            "fingerprint": "00ff",
-        },
-        engine={"llama_cpp_python": "0.3.36", "patches": ["0001-a.patch"], "patched": True},
+        model=ModelFile(
+            name=HOSTILE, description="llama 1M Q4_0", vocabulary=778, file="models/é.gguf", fingerprint="00ff",
+        ),
+        engine=EngineBuild(llama_cpp_python="0.3.36", patches=("0001-a.patch",), patched=True),
         settings={"mask": ["control"], "betas": ["-inf", -0.0, 0.5], "ctx_size": None, "nested": {"é": False}},
     ),
     Step(
@@ -85,7 +90,10 @@ RECORDS: tuple[Record, ...] = (
     MatrixGeometry(
         matrix="embedding", tied=True, type="Q4_0", rows=778, dim=128, padding_rows=0, centroid_norm=0.25,
         norm_mean=math.nan, distance_mean=None, distance_deviation=math.inf, quantiles={"0.01": 0.5, "0.99": math.nan},
-        categories={"normal": (700, 50.0), "control": (3, None)},
+        categories={
+            "normal": CategoryGeometry(tokens=700, median_percentile=50.0),
+            "control": CategoryGeometry(tokens=3, median_percentile=None),
+        },
     ),
     TokenGeometry(
         matrix="unembedding", token_id=9, raw=RAW, category="user-defined", norm=1.0, distance=math.nan, cosine=-0.0,
@@ -111,14 +119,16 @@ RECORDS: tuple[Record, ...] = (
     ),
     Spectrum(
         sequence=0, position=0, prompt=HOSTILE, following=PLACED, tokens=700, masked=78, max_entropy=6.55,
-        entropy=2.5, density=Density(-9.0, 12.0, 0.5, 1.25, (-9.0, 1.5, 12.0), (600, 100)),
-        half_entropy=BySign(1.5, None), half_share=BySign(None, -0.25),
-        shelf=BySign(None, Shelf(-1.5, 12.0, 0.001)), ties=BySign(1, 2), rulers=BySign((PLACED,), ()),
+        entropy=2.5, density=DENSITY, half_entropy=BySign(positive=1.5, negative=None),
+        half_share=BySign(positive=None, negative=-0.25),
+        shelf=BySign(positive=None, negative=Shelf(beta=-1.5, tokens=12.0, heat_capacity=0.001)),
+        ties=BySign(positive=1, negative=2), rulers=BySign(positive=(PLACED,), negative=()),
     ),
     Spectrum(
         sequence=1, position=2, prompt="", following=None, tokens=1, masked=0, max_entropy=0.0, entropy=0.0,
-        density=Density(0.0, 0.0, 0.0, 0.0, (0.0, 0.0), (1,)), half_entropy=BySign(None, None),
-        half_share=BySign(None, None), shelf=BySign(None, None), ties=BySign(1, 1), rulers=BySign((PLACED,), (PLACED,)),
+        density=POINT, half_entropy=BySign(positive=None, negative=None),
+        half_share=BySign(positive=None, negative=None), shelf=BySign(positive=None, negative=None),
+        ties=BySign(positive=1, negative=1), rulers=BySign(positive=(PLACED,), negative=(PLACED,)),
     ),
     Trial(
         token_id=7, raw=RAW, category="normal", role="candidate", probability=0.0005, probabilities={"echo": 0.0005},
@@ -143,22 +153,22 @@ RECORDS: tuple[Record, ...] = (
     TOKEN,
     BARE_TOKEN,
     Audit(
-        problem=None, combined=("mean_logit", "input_norm"), reference={"source": "bytes", "tokens": 13},
+        problem=None, combined=("mean_logit", "input_norm"), reference=Reference(source="bytes", tokens=13),
         structure=0.99, threshold=None,
-        controls={"tokens": 64, "said": True, "median": 0.5, "rejected": 60, "strong": 1},
+        controls=Controls(tokens=64, said=True, median=0.5, rejected=60, strong=1),
         categories={
-            "normal": {
-                "tokens": 5, "candidates": 4, "verified": 3, "strong": 2, "weak": 1, "rejected": 0, "below_0_01": 2,
-            },
+            "normal": CategoryCounts(
+                tokens=5, candidates=4, verified=3, strong=2, weak=1, rejected=0, below_0_01=2,
+            ),
         },
-        truth={
-            "never": 3, "rare": 2, "candidates": 4, "precision": 0.75, "recall": 1.0, "precision_with_rare": None,
-            "recall_with_rare": 0.5, "recall_at_95_precision": 0.25, "auc_never": 0.99, "auc_rare": None,
-        },
+        truth=AgainstCounts(
+            never=3, rare=2, candidates=4, precision=0.75, recall=1.0, precision_with_rare=None, recall_with_rare=0.5,
+            recall_at_95_precision=0.25, auc_never=0.99, auc_rare=None,
+        ),
     ),
     Audit(
-        problem="nothing can be said: é", combined=(), reference={"source": "", "tokens": 0}, structure=math.nan,
-        threshold=0.5, controls={"tokens": 0, "said": False, "median": None, "rejected": 0, "strong": 0}, categories={},
+        problem="nothing can be said: é", combined=(), reference=Reference(source="", tokens=0), structure=math.nan,
+        threshold=0.5, controls=Controls(), categories={},
     ),
     Change(change="appeared", before=BARE_TOKEN, after=TOKEN),
     Difference(

@@ -65,9 +65,9 @@ def test_only_what_text_can_hold_is_asked_and_all_of_it_is_confirmed(found: Resu
     tokens, summary = found
     confirmed = {token.raw for token in tokens if token.verdict == "strong"}
     assert confirmed == set(REACHABLE)
-    assert summary.can_verify and summary.controls["median"] > 0.5
-    assert summary.categories["normal"]["strong"] == len(REACHABLE)
-    assert summary.categories["byte-invalid"]["verified"] == 0
+    assert summary.can_verify and summary.controls.median > 0.5
+    assert summary.categories["normal"].strong == len(REACHABLE)
+    assert summary.categories["byte-invalid"].verified == 0
 
 
 def test_an_exhaustive_audit_asks_for_every_token(exhausted: Result, half_learned: tuple[Path, set[int]]) -> None:
@@ -96,7 +96,7 @@ def test_nothing_can_be_said_of_random_weights(compiled: Library, tmp_path: Path
 def test_a_context_too_short_for_any_prompt_leaves_the_ranking(compiled: Library, tmp_path: Path) -> None:
     path, unknown = write_half_learned(tmp_path / "short.gguf", context=8)
     tokens, summary = audited(compiled, path)
-    assert summary.controls["tokens"] == 0 and summary.problem is None
+    assert summary.controls.tokens == 0 and summary.problem is None
     assert {token.verdict for token in tokens} == {None}
     ranked = np.array([token.token_id in unknown for token in tokens])
     assert auc(-np.flatnonzero(ranked), -np.flatnonzero(~ranked)) > 0.99

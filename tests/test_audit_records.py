@@ -6,15 +6,18 @@ import math
 import pytest
 
 from negtemp.records import Audit, AuditToken, from_line, to_line
-from negtemp.records.audit import verdict
+from negtemp.records.audit import CategoryCounts, Controls, Reference, verdict
 
 TOKEN = AuditToken(
-    7, b"\xff</script>", "byte-invalid", 0, 0.93, {"mean_logit": 5.4, "input_norm": -0.1}, True, 1e-9, "strong",
-    {"run": 1e-9}, (8, 9),
+    token_id=7, raw=b"\xff</script>", category="byte-invalid", rank=0, score=0.93,
+    indicators={"mean_logit": 5.4, "input_norm": -0.1}, candidate=True, probability=1e-9, verdict="strong",
+    probabilities={"run": 1e-9}, superstrings=(8, 9),
 )  # fmt: skip
 AUDIT = Audit(
-    None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, {"tokens": 64, "said": True},
-    {"normal": {"tokens": 5}}, {"precision": 0.9},
+    problem=None, combined=("mean_logit",), reference=Reference(
+        source="bytes", tokens=13,
+    ), structure=0.99, threshold=0.5,
+    controls=Controls(tokens=64, said=True), categories={"normal": CategoryCounts(tokens=5)},
 )  # fmt: skip
 
 
@@ -24,7 +27,9 @@ def test_a_record_survives_its_line(record: AuditToken | Audit) -> None:
 
 
 def test_a_token_without_a_score_is_null_and_comes_back_as_none_known() -> None:
-    record = AuditToken(1, b"a", "normal", 3, math.nan, {"mean_logit": math.nan})
+    record = AuditToken(
+        token_id=1, raw=b"a", category="normal", rank=3, score=math.nan, indicators={"mean_logit": math.nan},
+    )  # fmt: skip
     fields = json.loads(to_line(record), parse_constant=lambda name: pytest.fail(name))
     assert fields["score"] is None and fields["indicators"] == {"mean_logit": None}
     again = from_line(to_line(record))

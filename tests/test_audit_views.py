@@ -5,13 +5,15 @@ import io
 import json
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from conftest import HOSTILE
 from rich.cells import cell_len
 from rich.console import Console
 
-from negtemp.records import Audit, AuditToken, Header
+from negtemp.records import Audit, AuditToken, EngineBuild, Header, ModelFile
+from negtemp.records.audit import AgainstCounts, CategoryCounts, Controls, Reference
 from negtemp.views import audit as view
 from negtemp.views import audit_report
 
@@ -32,20 +34,39 @@ NASTY = (
 )
 INDICATORS = {"thermal": 5.0, "input_norm": -0.5}
 TOKENS = [
-    AuditToken(i, raw, "normal", i, 1.0, INDICATORS, True, 1e-5, "strong", {"run": 1e-5}, (0, i))
+    AuditToken(
+        token_id=i,
+        raw=raw,
+        category="normal",
+        rank=i,
+        score=1.0,
+        indicators=INDICATORS,
+        candidate=True,
+        probability=1e-5,
+        verdict="strong",
+        probabilities={"run": 1e-5},
+        superstrings=(0, i),
+    )
     for i, raw in enumerate(NASTY)
 ]
 PIECES = dict(enumerate(NASTY))
-COUNTS = {"tokens": 40, "candidates": 9, "verified": 9, "strong": 9, "weak": 0, "rejected": 0, "below_0_01": 9}
-CONTROLS = {"tokens": 48, "said": True, "median": 0.9, "rejected": 47, "strong": 0}
-AUDIT = Audit(None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS, {"normal": COUNTS})
+COUNTS = CategoryCounts(tokens=40, candidates=9, verified=9, strong=9, below_0_01=9)
+CONTROLS = Controls(tokens=48, said=True, median=0.9, rejected=47)
+BYTES = Reference(source="bytes", tokens=13)
+AUDIT = Audit(
+    problem=None, combined=("mean_logit",), reference=BYTES, structure=0.99, threshold=0.5,
+    controls=CONTROLS, categories={"normal": COUNTS},
+)  # fmt: skip
 MUTE = Audit(
-    None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS | {"said": False}, {"normal": COUNTS}
-)
+    problem=None, combined=("mean_logit",), reference=BYTES, structure=0.99, threshold=0.5,
+    controls=replace(CONTROLS, said=False), categories={"normal": COUNTS},
+)  # fmt: skip
 HEADER = Header(
-    "0.1.0", "audit",
-    {"name": "evil | `name`", "description": "llama 1B", "vocabulary": 40, "file": "a|b.gguf", "fingerprint": "f" * 64},
-    {"llama_cpp_python": "0.3"}, {},
+    negtemp="0.1.0", command="audit",
+    model=ModelFile(
+        name="evil | `name`", description="llama 1B", vocabulary=40, file="a|b.gguf", fingerprint="f" * 64
+    ),
+    engine=EngineBuild(llama_cpp_python="0.3", patches=(), patched=True), settings={},
 )  # fmt: skip
 
 
@@ -105,22 +126,31 @@ def test_a_spreadsheet_reads_every_row_and_runs_none() -> None:
 
 
 def test_the_ban_list_holds_what_the_model_cannot_say() -> None:
-    said = AuditToken(99, b"x", "normal", 99, 0.6, INDICATORS, True, 0.5, "rejected")
-    hardly = AuditToken(98, b"y", "normal", 98, 0.6, INDICATORS, True, 0.05, "weak")
+    said = AuditToken(
+        token_id=99, raw=b"x", category="normal", rank=99, score=0.6, indicators=INDICATORS, candidate=True,
+        probability=0.5, verdict="rejected",
+    )  # fmt: skip
+    hardly = AuditToken(
+        token_id=98, raw=b"y", category="normal", rank=98, score=0.6, indicators=INDICATORS, candidate=True,
+        probability=0.05, verdict="weak",
+    )  # fmt: skip
     banned = json.loads(audit_report.ban_list([*TOKENS, said, hardly], AUDIT))["logit_bias"]
     assert banned == {str(i): -100 for i in range(len(NASTY))}
 
 
 def test_a_ban_list_without_verdicts_spares_what_text_is_spelt_with() -> None:
     tokens = [
-        AuditToken(i, b"x", category, i, 1.0, INDICATORS, True)
+        AuditToken(token_id=i, raw=b"x", category=category, rank=i, score=1.0, indicators=INDICATORS, candidate=True)
         for i, category in enumerate(["normal", "byte-ascii", "byte-utf8", "byte-invalid", "partial-utf8", "control"])
     ]
     assert json.loads(audit_report.ban_list(tokens, MUTE))["logit_bias"] == {"0": -100, "3": -100}
 
 
 def test_the_remarks_say_when_nothing_can_be_said() -> None:
-    nothing = Audit("nothing can be said: why", ("mean_logit",), {"source": "", "tokens": 0}, 0.5, 0.5, CONTROLS, {})
+    nothing = Audit(
+        problem="nothing can be said: why", combined=("mean_logit",), reference=Reference(source="", tokens=0),
+        structure=0.5, threshold=0.5, controls=CONTROLS, categories={},
+    )  # fmt: skip
     assert next(view.remarks(nothing)) == "nothing can be said: why."
 
 
@@ -130,17 +160,19 @@ def test_a_mute_model_gets_no_verdict_in_words() -> None:
 
 
 def test_the_remarks_give_precision_and_recall_where_the_truth_is_known() -> None:
-    truth = {
-        "never": 10, "rare": 2, "candidates": 9, "precision": 0.9, "recall": 0.81, "precision_with_rare": 1.0,
-        "recall_with_rare": 0.75, "recall_at_95_precision": None, "auc_never": 0.99, "auc_rare": None,
-    }  # fmt: skip
-    text = " ".join(view.truth(Audit(None, (), {}, 1.0, 0.5, CONTROLS, {}, truth)))
+    truth = AgainstCounts(
+        never=10, rare=2, candidates=9, precision=0.9, recall=0.81, precision_with_rare=1.0, recall_with_rare=0.75,
+        recall_at_95_precision=None, auc_never=0.99, auc_rare=None,
+    )  # fmt: skip
+    text = " ".join(view.truth(truth))
     assert "precision 90.0%, recall 81.0%" in text and "recall -" in text
 
 
 def test_the_report_sorts_what_was_not_asked_by_what_text_can_hold() -> None:
     tokens = [
-        AuditToken(i, b"x%d" % i, category, i, 1.0, INDICATORS, True)
+        AuditToken(
+            token_id=i, raw=b"x%d" % i, category=category, rank=i, score=1.0, indicators=INDICATORS, candidate=True
+        )
         for i, category in enumerate(["normal", "byte-utf8", "byte-utf8", "byte-utf8", "partial-utf8", "byte-utf8"])
     ]
     text = audit_report.markdown(HEADER, tokens, MUTE, {})
@@ -155,7 +187,9 @@ def test_ids_are_written_in_ranges(numbers: list[int], shown: str) -> None:
 
 
 def test_a_narrow_terminal_and_a_mute_model_leave_columns_out() -> None:
-    unasked = [AuditToken(1, b"x", "normal", 0, 1.0, INDICATORS, True)]
+    unasked = [AuditToken(
+        token_id=1, raw=b"x", category="normal", rank=0, score=1.0, indicators=INDICATORS, candidate=True,
+    )]  # fmt: skip
     assert "part of" in drawn(100, view.listing(TOKENS, PIECES, 100))
     assert "part of" not in drawn(60, view.listing(TOKENS, PIECES, 60))
     assert "verdict" in drawn(60, view.listing(TOKENS, PIECES, 60))
@@ -164,8 +198,8 @@ def test_a_narrow_terminal_and_a_mute_model_leave_columns_out() -> None:
 
 def test_what_was_left_out_of_the_questions_is_said() -> None:
     stopped = Audit(
-        None, ("mean_logit",), {"source": "bytes", "tokens": 13}, 0.99, 0.5, CONTROLS,
-        {"normal": COUNTS | {"candidates": 900, "verified": 640}},
+        problem=None, combined=("mean_logit",), reference=BYTES, structure=0.99,
+        threshold=0.5, controls=CONTROLS, categories={"normal": replace(COUNTS, candidates=900, verified=640)},
     )  # fmt: skip
     assert "At least 260 suspect tokens were not asked for" in " ".join(view.remarks(stopped))
     assert "not asked for" not in " ".join(view.remarks(AUDIT))

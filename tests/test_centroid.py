@@ -78,7 +78,7 @@ def test_a_summary_states_the_shell(matrices: list[Measured], category: list[str
     assert record.distance_mean == pytest.approx(DISTANCES.mean(), abs=1e-5)
     assert record.distance_deviation == pytest.approx(DISTANCES.std(), abs=1e-5)
     assert record.centroid_norm == pytest.approx(1.0, abs=1e-6)
-    counts = {name: tokens for name, (tokens, _) in record.categories.items()}
+    counts = {name: found.tokens for name, found in record.categories.items()}
     assert counts == {"byte": 256, "control": 3, "normal": 41}
     assert from_line(to_line(record)) == record
 
@@ -199,7 +199,9 @@ def test_every_step_carries_the_percentile_of_its_input_embedding(
 
 
 def test_a_percentile_that_is_not_known_is_left_out() -> None:
-    step = Step(0, 0, 1, b"x", -1.0, 5, 1.0, 0.0, -0.5)
+    step = Step(
+        sequence=0, position=0, token_id=1, raw=b"x", logprob=-1.0, rank=5, entropy=1.0, gap=0.0, sampled_logprob=-0.5,
+    )  # fmt: skip
     assert "centroid_percentile" not in step.to_dict()
     known = dataclasses.replace(step, centroid_percentile=12.5)
     assert known.to_dict()["centroid_percentile"] == 12.5

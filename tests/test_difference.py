@@ -10,7 +10,15 @@ from negtemp.records import AuditToken, Difference, from_line, to_line
 from negtemp.records.audit import Change
 
 TOKENS = [
-    AuditToken(i, b"t%d" % i, "normal", i, 1 - i / 10, {"thermal": 5.0 - i, "input_norm": -1.0}, i < 2)
+    AuditToken(
+        token_id=i,
+        raw=b"t%d" % i,
+        category="normal",
+        rank=i,
+        score=1 - i / 10,
+        indicators={"thermal": 5.0 - i, "input_norm": -1.0},
+        candidate=i < 2,
+    )
     for i in range(10)
 ]
 

@@ -18,7 +18,7 @@ from negtemp.errors import ModelError
 from negtemp.model.fingerprint import fingerprint
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.records import Header
+from negtemp.records import EngineBuild, Header, ModelFile
 from negtemp.runs.manifest import differences
 
 NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
@@ -183,8 +183,13 @@ def test_a_sweep_does_not_go_on_with_another_models_units(tmp_path: Path) -> Non
     assert (run / "records.jsonl").read_text() == records[0]
 
 
-def header(**model: str) -> Header:
-    return Header("0.1.0", "sweep", {"name": "m", "fingerprint": "a" * 64, **model}, {}, {})
+def header(fingerprint: str = "a" * 64, fingerprint_kind: str | None = None) -> Header:
+    model = ModelFile(
+        name="m", description="", vocabulary=1, file="m.gguf", fingerprint=fingerprint,
+        fingerprint_kind=fingerprint_kind,
+    )  # fmt: skip
+    engine = EngineBuild(llama_cpp_python="0", patches=(), patched=True)
+    return Header(negtemp="0.1.0", command="sweep", model=model, engine=engine, settings={})
 
 
 def test_a_run_that_knew_a_sample_of_its_model_is_plainly_refused() -> None:

@@ -171,7 +171,10 @@ def test_the_same_tokens_whatever_the_prompt_are_independent_of_it() -> None:
     [("not said", "holds"), ("said like the controls", "fails"), ("unable to repeat", "cannot tell")],
 )
 def test_asking_decides_its_claim(outcome: Any, verdict: str) -> None:
-    found = Repetition(6, 18, 0.0, 1.0, -0.9, (-1.0, -0.8), -5.0, (-6.0, -4.0), 6, outcome)
+    found = Repetition(
+        candidates=6, controls=18, candidates_said=0.0, controls_said=1.0, difference=-0.9, interval=(-1.0, -0.8),
+        nats=-5.0, nats_interval=(-6.0, -4.0), pairs=6, outcome=outcome,
+    )  # fmt: skip
     assert verdicts.not_said(found).verdict == verdict
 
 

@@ -17,7 +17,10 @@ Found = tuple[dict[bytes, Occurrence], Scanned]
 
 
 def token(vocabulary: object, raw: bytes, token_id: int = 0) -> AuditToken:
-    return AuditToken(token_id, raw, "normal", 0, 1.0, {}, True, 1e-6, "strong")
+    return AuditToken(
+        token_id=token_id, raw=raw, category="normal", rank=0, score=1.0, indicators={}, candidate=True,
+        probability=1e-6, verdict="strong",
+    )  # fmt: skip
 
 
 def scanned(path: Path, model: Model | None, *pieces: bytes) -> Found:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from negtemp.errors import NegtempError, OutputError, RecordError, UsageError
-from negtemp.records import Completion, Failure, Header, Record, Step
+from negtemp.records import Completion, EngineBuild, Failure, Header, ModelFile, Record, Step
 from negtemp.runs.reading import load_run
 from negtemp.runs.store import Keys, Store
 from negtemp.theory.temperature import Temperature
@@ -24,21 +24,27 @@ UNITS = 8
 
 def header(name: str = "model", **settings: Any) -> Header:
     """The head of a run."""
-    model = {"name": name, "description": "", "fingerprint": name.encode().hex()}
-    return Header("0.1.0", "sweep", model, {"patches": ["a.patch"]}, {"n_predict": 4, "betas": [1.0, -1.0]} | settings)
+    model = ModelFile(name=name, description="", vocabulary=9, file=name, fingerprint=name.encode().hex())
+    engine = EngineBuild(llama_cpp_python="0", patches=("a.patch",), patched=True)
+    changed: dict[str, Any] = {"n_predict": 4, "betas": [1.0, -1.0]} | settings
+    return Header(negtemp="0.1.0", command="sweep", model=model, engine=engine, settings=changed)
 
 
 def completion(number: int, text: str = "ština\u202e") -> Completion:
     """A finished unit with a text that JSON has to escape."""
     return Completion(
-        number, "p", (1,), Temperature.of(-1), 1, (5,), text, "length", None, -1.0, 2.0, 1.0,
+        sequence=number, prompt="p", prompt_token_ids=(1,), temperature=Temperature.of(-1), seed=1, token_ids=(5,),
+        text=text, stop="length", tokens_per_second=None, mean_logprob=-1.0, mean_rank=2.0, distinct=1.0,
         categories={"normal": 1.0}, unit=f"{number:016x}", run_seed=1, repeat=0,
     )  # fmt: skip
 
 
 def step(number: int) -> Step:
     """A step of a unit."""
-    return Step(number, 0, 5, b"\xff", -1.0, 2, 0.5, 0.1, 0.0)
+    return Step(
+        sequence=number, position=0, token_id=5, raw=b"\xff", logprob=-1.0, rank=2, entropy=0.5, gap=0.1,
+        sampled_logprob=0.0,
+    )  # fmt: skip
 
 
 def unit(number: int, steps: bool) -> list[Record]:
@@ -276,7 +282,10 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
 def test_reading_a_run_needs_no_library(tmp_path: Path) -> None:
     with store(tmp_path) as run:
         run.save(completion(0))
-        run.save(Failure(1, "p", Temperature.of(1), 1, "why", "0" * 16, 1, 0))
+        run.save(Failure(
+            sequence=1, prompt="p", temperature=Temperature.of(1), seed=1, reason="why", unit="0" * 16, run_seed=1,
+            repeat=0,
+        ))  # fmt: skip
     code = "import sys, negtemp; print(len(negtemp.load_run(sys.argv[1])), 'llama_cpp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", "False"]

@@ -20,8 +20,10 @@ def completion(
 ) -> Completion:
     """A finished unit of which only these figures matter."""
     return Completion(
-        0, prompt, (1,), at, 1, tokens, "", stop, None, logprob, 2.0, 0.5, 1.5, 3, 0.25, {"normal": 0.75, "byte": 0.25}
-    )
+        sequence=0, prompt=prompt, prompt_token_ids=(1,), temperature=at, seed=1, token_ids=tokens, text="", stop=stop,
+        tokens_per_second=None, mean_logprob=logprob, mean_rank=2.0, distinct=0.5, mean_entropy=1.5, longest_repeat=3,
+        non_ascii=0.25, categories={"normal": 0.75, "byte": 0.25},
+    )  # fmt: skip
 
 
 def test_a_temperature_has_the_means_of_its_units() -> None:
@@ -52,7 +54,7 @@ def test_stop_reasons_have_wilsons_interval_with_equal_completions_counted_once(
 
 def test_temperatures_stand_by_beta_and_errors_are_counted() -> None:
     records = [completion("a", -1.0, at=at) for at in (GREEDY, UNIFORM, ANTIGREEDY)]
-    found = summarize([*records, Failure(0, "long", UNIFORM, 1, "why")])
+    found = summarize([*records, Failure(sequence=0, prompt="long", temperature=UNIFORM, seed=1, reason="why")])
     assert [(one.temperature, one.units, one.errors) for one in found] == [
         (ANTIGREEDY, 1, 0), (UNIFORM, 1, 1), (GREEDY, 1, 0),
     ]  # fmt: skip
@@ -73,6 +75,6 @@ def test_nothing_in_a_file_reaches_the_terminal_raw() -> None:
     shown = console.stdout(out)
     for piece in view.by_beta(summarize([broken]), shown):
         shown.print(piece)
-    text = out.getvalue() + view.failure(Failure(0, evil, GREEDY, 1, evil))
+    text = out.getvalue() + view.failure(Failure(sequence=0, prompt=evil, temperature=GREEDY, seed=1, reason=evil))
     assert "\\x1b" in text or "\\u001b" in text
     assert not any(is_hostile(character) for character in text.replace("\n", ""))

@@ -81,7 +81,7 @@ def _write(path: Path, text: str) -> None:
 
 def difference(first: AuditRun, second: AuditRun, header: Header, sink: Sink, every: bool, json: bool) -> None:
     """Records of what changed, and the table unless they are on standard output already. Raises UsageError."""
-    names = (str(first.header.model["file"]), str(second.header.model["file"]))
+    names = (str(first.header.model.file), str(second.header.model.file))
     records = list(compare(first.tokens, second.tokens, names))
     sink.write(header)
     for record in records:

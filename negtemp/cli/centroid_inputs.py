@@ -37,7 +37,7 @@ def read(run: Path | None) -> Emitted | None:
 def model_path(model: Path | None, emitted: Emitted | None) -> Path:
     """The model meant: the one named, or that of the run, or the bundled one. Raises ModelError."""
     if model is None and emitted is not None:
-        model = Path(str(emitted.header.model["file"]))
+        model = Path(str(emitted.header.model.file))
     return model_file.resolve(model)
 
 
@@ -64,7 +64,7 @@ def sets(
 
 
 def _check(emitted: Emitted, vocab: int) -> None:
-    of_run = emitted.header.model["vocabulary"]
+    of_run = emitted.header.model.vocabulary
     if of_run != vocab:
         raise RecordError(
             f"the run is of a model of {of_run} tokens and this one has {vocab}; give the run's own with --model"

@@ -46,7 +46,7 @@ def tracked(records: Iterable[Record], total: int) -> Iterator[Record]:
 def stream(records: Iterable[Record], header: Header, prompts: Sequence[str], at: Temperature, seed: int) -> None:
     """Draw the prompt dim, the tokens as they come, then the figures; end the line even when interrupted."""
     out, err = console.stdout(), console.stderr()
-    vocab = header.model["vocabulary"]
+    vocab = header.model.vocabulary
     title = console.title(header, f"{console.temperature(at)} · seed {seed}")
     text, waiting = console.Stream(vocab), iter(prompts)
     try:
@@ -82,7 +82,7 @@ def table(records: Iterable[Record], header: Header, columns: int) -> None:
     out = console.stdout()
     console.stderr().print(console.title(header), style="dim")
     rows = [completions[start : start + columns] for start in range(0, len(completions), columns)]
-    for piece in console.comparison(rows, header.model["vocabulary"], out):
+    for piece in console.comparison(rows, header.model.vocabulary, out):
         out.print(piece)
 
 
@@ -165,7 +165,7 @@ def verdicts(records: Iterable[Record], header: Header) -> None:
     found = list(records)
     out = console.stdout()
     console.stderr().print(console.title(header), style="dim")
-    for piece in console.comparison([_in_order(found)[:2]], header.model["vocabulary"], out):
+    for piece in console.comparison([_in_order(found)[:2]], header.model.vocabulary, out):
         out.print(piece)
     claims = [record for record in found if isinstance(record, ClaimVerdict)]
     for line in judged.shown(claims, out.width):

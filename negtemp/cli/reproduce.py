@@ -66,7 +66,7 @@ def reproduce(
             "prompts": prompts, "n_predict": n_predict, "seed": drawn_seed, "asked": asked, "controls": controls,
             "counts": None if path is None else path.name, "betas": [t.beta for t in experiment.TEMPERATURES],
         })  # fmt: skip
-        folder = output or session.free_folder(f"reproduce-{header.model['fingerprint'][:8]}")
+        folder = output or session.free_folder(f"reproduce-{header.model.fingerprint[:8]}")
         rendering.warn(shapes.available(engine.model)[1])
         with session.sink(json, folder) as sink:
             sink.write(header)

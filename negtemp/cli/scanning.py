@@ -22,7 +22,7 @@ _FAILED, _PARTIAL = 1, 4
 
 def require_same(done: AuditRun, vocabulary: Vocabulary, audit: Path | None) -> None:
     """Raise UsageError where a saved audit is of another vocabulary than the model."""
-    same = done.header.model["vocabulary"] == vocabulary.size
+    same = done.header.model.vocabulary == vocabulary.size
     if not same or any(vocabulary.piece(token.token_id) != token.raw for token in done.tokens):
         raise UsageError(
             f"{model_file.shown(audit or Path())} is an audit of another vocabulary; give its own model with --model"

@@ -71,10 +71,10 @@ def warnings(records: Iterable[Record] | None, header: Header) -> list[str]:
     of_run = next((record.model for record in records or () if isinstance(record, Header)), None)
     if of_run is None:
         return []
-    if of_run.get("fingerprint_kind") != header.model["fingerprint_kind"]:
+    if of_run.fingerprint_kind != header.model.fingerprint_kind:
         return [
             "an older negtemp saved the run, and whether by this model cannot be told; its ids are taken as they are"
         ]
-    if of_run.get("fingerprint") == header.model["fingerprint"]:
+    if of_run.fingerprint == header.model.fingerprint:
         return []
-    return [f"the run was made with another model, {of_run.get('name')}; its ids are taken as they are"]
+    return [f"the run was made with another model, {of_run.name}; its ids are taken as they are"]

@@ -17,7 +17,6 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from negtemp.experiments.verification import Answer, Calibration, Examiner, Watc
 from negtemp.model.engine.engine import Engine
 from negtemp.model.tokens.categories import IN_TEXT, TOKEN_CATEGORIES, TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
-from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, verdict
+from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, CategoryCounts, Reference, verdict
 from negtemp.theory import ranking
 
 WINDOW = 64
@@ -172,10 +171,10 @@ class _Case:
             answer = self.answers.get(token_id)
             p = answer.probability if answer else None
             yield AuditToken(
-                token_id, vocabulary.piece(token_id), self.categories[token_id], rank,
-                float(self.survey.score[token_id]), self._indicators(token_id), rank < count,
-                p, verdict(p) if p is not None and said else None,
-                answer.probabilities if answer else {}, parts.get(token_id, ()),
+                token_id=token_id, raw=vocabulary.piece(token_id), category=self.categories[token_id], rank=rank,
+                score=float(self.survey.score[token_id]), indicators=self._indicators(token_id), candidate=rank < count,
+                probability=p, verdict=verdict(p) if p is not None and said else None,
+                probabilities=answer.probabilities if answer else {}, superstrings=parts.get(token_id, ()),
             )  # fmt: skip
 
     def _indicators(self, token_id: int) -> dict[str, float]:
@@ -186,24 +185,25 @@ class _Case:
     def summary(self) -> Audit:
         adaptive = self.settings.candidates is None and not np.isnan(self.survey.stands_out)
         return Audit(
-            self.problem, tuple(ranking.COMBINED),
-            {"source": self.survey.reference.source, "tokens": len(self.survey.reference.rows)},
-            self.survey.stands_out, ranking.THRESHOLD if adaptive else None, self.calibration.to_dict(), self._counts(),
+            problem=self.problem, combined=tuple(ranking.COMBINED),
+            reference=Reference(source=self.survey.reference.source, tokens=len(self.survey.reference.rows)),
+            structure=self.survey.stands_out, threshold=ranking.THRESHOLD if adaptive else None,
+            controls=self.calibration.record(), categories=self._counts(),
         )  # fmt: skip
 
-    def _counts(self) -> Mapping[str, Mapping[str, int]]:
+    def _counts(self) -> Mapping[str, CategoryCounts]:
         """Figures by category, in the order of the literature's."""
         count = 0 if self.problem else self.suspects
         candidates = Counter(self.categories[i] for i in self.order[:count])
-        figures: dict[str, dict[str, Any]] = {}
+        figures: dict[str, CategoryCounts] = {}
         for category, tokens in Counter(self.categories).items():
             p = [a.probability for i, a in self.answers.items() if self.categories[i] == category]
             verdicts = Counter(map(verdict, p)) if self.calibration.said else Counter()
-            figures[category] = {
-                "tokens": tokens, "candidates": candidates[category], "verified": len(p), "strong": verdicts["strong"],
-                "weak": verdicts["weak"], "rejected": verdicts["rejected"],
-                "below_0_01": sum(x < HEADLINE_BELOW for x in p) if self.calibration.said else 0,
-            }  # fmt: skip
+            figures[category] = CategoryCounts(
+                tokens=tokens, candidates=candidates[category], verified=len(p), strong=verdicts["strong"],
+                weak=verdicts["weak"], rejected=verdicts["rejected"],
+                below_0_01=sum(x < HEADLINE_BELOW for x in p) if self.calibration.said else 0,
+            )  # fmt: skip
         return {category: figures[category] for category in TOKEN_CATEGORIES if category in figures}
 
 

@@ -23,7 +23,7 @@ from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights.geometry import measure
 from negtemp.model.weights.tensors import BIAS, NORM, NORM_BIAS, Rows, Tensor, Weights
 from negtemp.records import MatrixGeometry, Placement, TokenGeometry, finite
-from negtemp.records.geometry import Matrix
+from negtemp.records.geometry import CategoryGeometry, Matrix
 from negtemp.theory.geometry import QUANTILES, Geometry, among_finite, shell
 from negtemp.theory.statistics import auc, permutation_p
 
@@ -107,14 +107,16 @@ def summary(matrix: Measured, category: Sequence[str]) -> MatrixGeometry:
     figures = shell(found.distances)
     names = np.array(category)
     by_category = {
-        str(name): (int(np.count_nonzero(names == name)), _median(found.percentiles[names == name]))
+        str(name): CategoryGeometry(
+            tokens=int(np.count_nonzero(names == name)), median_percentile=_median(found.percentiles[names == name])
+        )
         for name in sorted(set(category))
     }
     return MatrixGeometry(
-        matrix.matrix, matrix.tied, tensor.type, found.rows, tensor.dim, tensor.rows - found.rows,
-        finite(float(np.linalg.norm(found.centroid))), _mean(found.norms), finite(figures.mean),
-        finite(figures.deviation), dict(zip(map(str, QUANTILES), map(finite, figures.quantiles), strict=True)),
-        by_category,
+        matrix=matrix.matrix, tied=matrix.tied, type=tensor.type, rows=found.rows, dim=tensor.dim,
+        padding_rows=tensor.rows - found.rows, centroid_norm=finite(float(np.linalg.norm(found.centroid))),
+        norm_mean=_mean(found.norms), distance_mean=finite(figures.mean), distance_deviation=finite(figures.deviation),
+        quantiles=dict(zip(map(str, QUANTILES), map(finite, figures.quantiles), strict=True)), categories=by_category,
     )  # fmt: skip
 
 
@@ -123,11 +125,12 @@ def tokens(
 ) -> Iterator[TokenGeometry]:
     """One record for each id, in the order given. Raises ModelError for an id that does not exist."""
     found = matrix.geometry
-    columns = (found.norms, found.distances, found.cosines, found.percentiles, matrix.ordinary_percentiles)
     for token_id in token_ids:
-        raw = vocabulary.piece(token_id)
         yield TokenGeometry(
-            matrix.matrix, token_id, raw, category[token_id], *(finite(float(values[token_id])) for values in columns),
+            matrix=matrix.matrix, token_id=token_id, raw=vocabulary.piece(token_id), category=category[token_id],
+            norm=finite(float(found.norms[token_id])), distance=finite(float(found.distances[token_id])),
+            cosine=finite(float(found.cosines[token_id])), percentile=finite(float(found.percentiles[token_id])),
+            ordinary_percentile=finite(float(matrix.ordinary_percentiles[token_id])),
         )  # fmt: skip
 
 
@@ -156,7 +159,10 @@ def _placement(
     ours, rest = percentiles[chosen & known], percentiles[~chosen & known]
     nearer = finite(auc(-ours, -rest))
     p = finite(permutation_p(ours, percentiles[known], seed=seed)) if len(rest) else None
-    return Placement(matrix.matrix, source, among, tuple(token_ids), _median(ours), nearer, p)
+    return Placement(
+        matrix=matrix.matrix, source=source, among=among, token_ids=tuple(token_ids), median_percentile=_median(ours),
+        auc=nearer, p=p,
+    )  # fmt: skip
 
 
 def random_argmins(weights: Weights, vocab: int, seed: int = 0) -> list[int]:

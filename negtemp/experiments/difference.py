@@ -27,18 +27,19 @@ def difference(before: Tokens, after: Tokens, names: tuple[str, str]) -> Iterato
     _require_same(old, new, names)
     appeared = [t for t in after if is_suspect(t) and not is_suspect(old[t.token_id])]
     healed = [t for t in before if is_suspect(t) and not is_suspect(new[t.token_id])]
-    yield from (Change("appeared", old[t.token_id], t) for t in appeared)
-    yield from (Change("healed", t, new[t.token_id]) for t in healed)
+    yield from (Change(change="appeared", before=old[t.token_id], after=t) for t in appeared)
+    yield from (Change(change="healed", before=t, after=new[t.token_id]) for t in healed)
     both = sum(is_suspect(t) and is_suspect(old[t.token_id]) for t in after)
     ids = sorted(old)
     indicators = [name for name in before[0].indicators if name in after[0].indicators] if before and after else []
     yield Difference(
-        names, len(ids), _correlation([old[i].score for i in ids], [new[i].score for i in ids]),
-        {
+        names=names, tokens=len(ids),
+        correlation=_correlation([old[i].score for i in ids], [new[i].score for i in ids]),
+        by_indicator={
             name: _correlation([old[i].indicators[name] for i in ids], [new[i].indicators[name] for i in ids])
             for name in indicators
         },
-        len(appeared), len(healed), both,
+        appeared=len(appeared), healed=len(healed), both=both,
     )  # fmt: skip
 
 

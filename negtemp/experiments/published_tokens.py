@@ -26,7 +26,10 @@ def published(
     for token_id, name, source in _facts():
         if token_id < vocabulary.size and vocabulary.name(token_id) in [(mark + name).encode() for mark in _MARKS]:
             percentile = None if percentiles is None else float(percentiles[token_id])
-            yield PublishedToken(token_id, vocabulary.piece(token_id), source, percentile, emitted.get(token_id, 0))
+            yield PublishedToken(
+                token_id=token_id, raw=vocabulary.piece(token_id), source=source, percentile=percentile,
+                emitted=emitted.get(token_id, 0),
+            )  # fmt: skip
 
 
 def _facts() -> Iterator[tuple[int, str, str]]:

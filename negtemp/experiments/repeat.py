@@ -94,11 +94,12 @@ def _trials(
         greedy, drawn = said[0], said[1:]
         one, vocabulary = asked[i], engine.model.vocabulary
         yield Trial(
-            one.token_id, vocabulary.piece(one.token_id), vocabulary.category(one.token_id), one.role,
-            places[best[i]][i].probability, {name: places[name][i].probability for name in shapes},
-            best[i], places[best[i]][i].rank, greedy, vocabulary.detokenize(greedy),
-            float(np.mean([one.token_id in answer for answer in drawn])) if drawn else None,
-            one.control_for, one.matched_on,
+            token_id=one.token_id, raw=vocabulary.piece(one.token_id), category=vocabulary.category(one.token_id),
+            role=one.role, probability=places[best[i]][i].probability,
+            probabilities={name: places[name][i].probability for name in shapes}, shape=best[i],
+            rank=places[best[i]][i].rank, said=greedy, said_raw=vocabulary.detokenize(greedy),
+            sampled=float(np.mean([one.token_id in answer for answer in drawn])) if drawn else None,
+            control_for=one.control_for, matched_on=one.matched_on,
         )  # fmt: skip
 
 
@@ -136,9 +137,10 @@ def conclusion(trials: Sequence[Trial]) -> Repetition:
     interval, nats_interval = bootstrap(losses), bootstrap(nats)
     controls_said = _share_said(controls)
     return Repetition(
-        len(candidates), len(controls), _share_said(candidates), controls_said,
-        _mean(losses), (interval.low, interval.high), _mean(nats), (nats_interval.low, nats_interval.high),
-        len(losses), _outcome(len(losses), controls_said, interval),
+        candidates=len(candidates), controls=len(controls), candidates_said=_share_said(candidates),
+        controls_said=controls_said, difference=_mean(losses), interval=(interval.low, interval.high), nats=_mean(nats),
+        nats_interval=(nats_interval.low, nats_interval.high), pairs=len(losses),
+        outcome=_outcome(len(losses), controls_said, interval),
     )  # fmt: skip
 
 

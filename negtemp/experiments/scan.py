@@ -109,11 +109,14 @@ class Scanner:
         for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
             tally, token = tallies[index], self._tokens[index]
             yield Occurrence(
-                shown, token.token_id, token.raw, token.verdict, token.probability, tally.strings,
-                tally.tokens if confirmed else None, tuple(tally.lines),
+                file=shown, token_id=token.token_id, raw=token.raw, verdict=token.verdict,
+                probability=token.probability, strings=tally.strings, tokens=tally.tokens if confirmed else None,
+                lines=tuple(tally.lines),
             )  # fmt: skip
         strings, found = (sum(getattr(t, name) for t in tallies.values()) for name in ("strings", "tokens"))
-        yield Scanned(shown, path.stat().st_size, texts, strings, found if confirmed else None)
+        yield Scanned(
+            file=shown, size=path.stat().st_size, texts=texts, strings=strings, tokens=found if confirmed else None,
+        )  # fmt: skip
 
     def _count(self, block: Block, tallies: dict[int, Tally]) -> None:
         """Strings of a block, and the tokens that the words or texts with one are made of."""

@@ -102,9 +102,11 @@ class _Place:
         for index, beta in enumerate(betas):
             nobody = level or (beta == 0 and not one_rules)
             yield Thermo(
-                self._request.sequence, self._position, beta, finite(float(curves.log_z[index])),
-                float(curves.entropy[index]), float(curves.energy[index]), float(curves.heat_capacity[index]),
-                None if nobody else ruler[1 if beta >= 0 else -1], float(curves.probability[index]),
+                sequence=self._request.sequence, position=self._position, beta=beta,
+                log_z=finite(float(curves.log_z[index])), entropy=float(curves.entropy[index]),
+                energy=float(curves.energy[index]), heat_capacity=float(curves.heat_capacity[index]),
+                token_id=None if nobody else ruler[1 if beta >= 0 else -1],
+                probability=float(curves.probability[index]),
             )  # fmt: skip
 
     def summary(self, following: int | None, rulers: int) -> Spectrum:
@@ -112,14 +114,15 @@ class _Place:
         z, logits = self._allowed, self._logits
         log_p = log_probabilities(logits)
         return Spectrum(
-            self._request.sequence, self._position, self._request.prompt,
-            None if following is None else self._placed(following, log_p), len(z), len(logits) - len(z),
-            float(np.log(len(z))), float(thermo.curves(z, [1.0]).entropy[0]), self._density(),
-            half_entropy=BySign(thermo.half_entropy_beta(z, 1), thermo.half_entropy_beta(z, -1)),
-            half_share=BySign(thermo.half_share_beta(z, 1), thermo.half_share_beta(z, -1)),
-            shelf=BySign(self._shelf(1), self._shelf(-1)),
-            ties=BySign(thermo.ties(z, 1), thermo.ties(z, -1)),
-            rulers=BySign(self._rulers(1, rulers, log_p), self._rulers(-1, rulers, log_p)),
+            sequence=self._request.sequence, position=self._position, prompt=self._request.prompt,
+            following=None if following is None else self._placed(following, log_p), tokens=len(z),
+            masked=len(logits) - len(z), max_entropy=float(np.log(len(z))),
+            entropy=float(thermo.curves(z, [1.0]).entropy[0]), density=self._density(),
+            half_entropy=BySign(positive=thermo.half_entropy_beta(z, 1), negative=thermo.half_entropy_beta(z, -1)),
+            half_share=BySign(positive=thermo.half_share_beta(z, 1), negative=thermo.half_share_beta(z, -1)),
+            shelf=BySign(positive=self._shelf(1), negative=self._shelf(-1)),
+            ties=BySign(positive=thermo.ties(z, 1), negative=thermo.ties(z, -1)),
+            rulers=BySign(positive=self._rulers(1, rulers, log_p), negative=self._rulers(-1, rulers, log_p)),
         )  # fmt: skip
 
     def _shelf(self, sign: thermo.Sign) -> Shelf | None:
@@ -127,14 +130,14 @@ class _Place:
         if beta is None:
             return None
         curves = thermo.curves(self._allowed, [beta])
-        return Shelf(beta, float(np.exp(curves.entropy[0])), float(curves.heat_capacity[0]))
+        return Shelf(beta=beta, tokens=float(np.exp(curves.entropy[0])), heat_capacity=float(curves.heat_capacity[0]))
 
     def _density(self) -> Density:
         z = self._allowed
         edges, counts = thermo.density(z, _BINS)
         return Density(
-            float(z.min()), float(z.max()), float(z.mean()), float(z.std()), tuple(edges.tolist()),
-            tuple(counts.tolist()),
+            lowest=float(z.min()), highest=float(z.max()), mean=float(z.mean()), deviation=float(z.std()),
+            edges=tuple(edges.tolist()), counts=tuple(counts.tolist()),
         )  # fmt: skip
 
     def _rulers(self, sign: thermo.Sign, count: int, log_p: thermo.Array) -> tuple[PlacedToken, ...]:
@@ -142,6 +145,6 @@ class _Place:
 
     def _placed(self, token_id: int, log_p: thermo.Array) -> PlacedToken:
         return PlacedToken(
-            token_id, self._vocabulary.piece(token_id), self._vocabulary.category(token_id),
-            float(self._logits[token_id]), float(log_p[token_id]),
+            token_id=token_id, raw=self._vocabulary.piece(token_id), category=self._vocabulary.category(token_id),
+            logit=float(self._logits[token_id]), logprob=float(log_p[token_id]),
         )  # fmt: skip

@@ -53,10 +53,14 @@ def _unit(completion: Completion) -> _Unit:
 def _summary(at: Temperature, units: Sequence[_Unit], errors: int) -> Summary:
     categories = sorted({category for unit in units for category in unit.categories})
     return Summary(
-        at, len(units), errors,
-        {name: _mean((unit.prompt, unit.figures[place]) for unit in units) for place, name in enumerate(FIGURES)},
-        {name: _mean((unit.prompt, unit.categories.get(name, 0.0)) for unit in units) for name in categories},
-        dict(_stops(units)),
+        temperature=at, units=len(units), errors=errors,
+        figures={
+            name: _mean((unit.prompt, unit.figures[place]) for unit in units) for place, name in enumerate(FIGURES)
+        },
+        categories={
+            name: _mean((unit.prompt, unit.categories.get(name, 0.0)) for unit in units) for name in categories
+        },
+        stops=dict(_stops(units)),
     )  # fmt: skip
 
 

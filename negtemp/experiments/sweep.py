@@ -162,8 +162,9 @@ def _unreadable(plan: SweepPlan, prompts: Tokenized, finished: Container[str]) -
         problem, key = prompts[unit.prompt], unit.key(plan.settings)
         if isinstance(problem, PromptError) and key not in finished:
             yield Failure(
-                unit.number, unit.prompt, unit.temperature, unit.seed, str(problem), key, unit.run_seed, unit.repeat
-            )
+                sequence=unit.number, prompt=unit.prompt, temperature=unit.temperature, seed=unit.seed,
+                reason=str(problem), unit=key, run_seed=unit.run_seed, repeat=unit.repeat,
+            )  # fmt: skip
 
 
 def _requests(
@@ -216,10 +217,11 @@ def forecast(engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int =
     tokens = left * plan.settings.n_predict
     model = engine.model
     logits = 4 * model.vocabulary.size * shape.sequences(256)
+    steps = math.ceil(left / shape.slots) * plan.settings.n_predict
     return Forecast(
-        len(plan), finished, shape.slots, tokens,
-        model.path.stat().st_size + cache_bytes(model, shape.cells) + logits,
-        _seconds_a_step(engine, plan, shape) * math.ceil(left / shape.slots) * plan.settings.n_predict if left else 0.0,
+        units=len(plan), finished=finished, sequences=shape.slots, tokens=tokens,
+        memory=model.path.stat().st_size + cache_bytes(model, shape.cells) + logits,
+        seconds=_seconds_a_step(engine, plan, shape) * steps if left else 0.0,
     )  # fmt: skip
 
 

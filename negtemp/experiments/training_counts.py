@@ -5,17 +5,16 @@ seen" is a count of 0, "rare" one of 1 to 5, "often" 6 or more. It leaves out wh
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
 from negtemp.model import model_file
-from negtemp.records import AuditToken
-from negtemp.records.lines import finite
+from negtemp.records import AuditToken, finite
+from negtemp.records.audit import AgainstCounts
 from negtemp.theory.retrieval import recall_at_precision, retrieval
 from negtemp.theory.statistics import auc
 
@@ -43,18 +42,18 @@ def read_counts(path: Path, vocab: int) -> NDArray[np.int64]:
     return found
 
 
-def against(tokens: Sequence[AuditToken], counts: NDArray[np.int64]) -> Mapping[str, Any]:
-    """Figures of an audit of the whole vocabulary against counts `[vocab]`; null where there is none."""
+def against(tokens: Sequence[AuditToken], counts: NDArray[np.int64]) -> AgainstCounts:
+    """Figures of an audit of the whole vocabulary against counts `[vocab]`."""
     order = np.array([token.token_id for token in tokens])
     score = np.array([token.score for token in tokens])
     candidate = np.array([token.candidate for token in tokens])
     seen = counts[order]
     never, rare, often = seen == 0, (seen > 0) & (seen < OFTEN), seen >= OFTEN
     exact, wide = retrieval(candidate, never), retrieval(candidate, never | rare)
-    return {
-        "never": int(never.sum()), "rare": int(rare.sum()), "candidates": int(candidate.sum()),
-        "precision": finite(exact.precision), "recall": finite(exact.recall),
-        "precision_with_rare": finite(wide.precision), "recall_with_rare": finite(wide.recall),
-        "recall_at_95_precision": finite(recall_at_precision(score, never)),
-        "auc_never": finite(auc(score[never], score[often])), "auc_rare": finite(auc(score[rare], score[often])),
-    }  # fmt: skip
+    return AgainstCounts(
+        never=int(never.sum()), rare=int(rare.sum()), candidates=int(candidate.sum()),
+        precision=finite(exact.precision), recall=finite(exact.recall),
+        precision_with_rare=finite(wide.precision), recall_with_rare=finite(wide.recall),
+        recall_at_95_precision=finite(recall_at_precision(score, never)),
+        auc_never=finite(auc(score[never], score[often])), auc_rare=finite(auc(score[rare], score[often])),
+    )  # fmt: skip

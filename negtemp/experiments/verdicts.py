@@ -40,9 +40,10 @@ def coherent(order: NDArray[np.float64], above: NDArray[np.float64], uniform: ND
     if verdict == "holds" and words.low <= COMMON_SHARE:
         verdict, note = "cannot tell", "it knows the order of English but writes no more of its words than chance"
     return ClaimVerdict(
-        "coherent-above-zero", verdict, "nats a token by which English is likelier in order than shuffled",
-        mean(order), interval, len(order), {"shuffled": 0.0},
-        {"common words at T=+0.001": mean(above), "common words at beta=0": mean(uniform)}, note,
+        claim="coherent-above-zero", verdict=verdict,
+        measure="nats a token by which English is likelier in order than shuffled", effect=mean(order),
+        interval=interval, n=len(order), controls={"shuffled": 0.0},
+        figures={"common words at T=+0.001": mean(above), "common words at beta=0": mean(uniform)}, note=note,
     )  # fmt: skip
 
 
@@ -57,8 +58,9 @@ def degenerate(
     elif verdict != "holds" and mean(above) - mean(uniform) < COMMON_SHARE:
         note = "there is no English above zero to be lost"
     return ClaimVerdict(
-        "degenerate-below-zero", verdict, "share of common English words at T=-0.001 less that at T=+0.001",
-        mean(below - above), interval, len(below), {"uniform draw": mean(uniform - above)}, figures, note,
+        claim="degenerate-below-zero", verdict=verdict,
+        measure="share of common English words at T=-0.001 less that at T=+0.001", effect=mean(below - above),
+        interval=interval, n=len(below), controls={"uniform draw": mean(uniform - above)}, figures=figures, note=note,
     )  # fmt: skip
 
 
@@ -81,8 +83,9 @@ def near(
     notes += ["tied: the embedding is the unembedding"] if tied else []
     controls = {name: mean(values) for name, values in list(nearness.items())[1:]}
     return ClaimVerdict(
-        "near-input-centroid", verdict, "chance that an emitted token is nearer than another (AUC)",
-        mean(below), interval, len(below), controls, figures, "; ".join(notes),
+        claim="near-input-centroid", verdict=verdict,
+        measure="chance that an emitted token is nearer than another (AUC)", effect=mean(below), interval=interval,
+        n=len(below), controls=controls, figures=figures, note="; ".join(notes),
     )  # fmt: skip
 
 
@@ -111,10 +114,11 @@ def not_said(found: Repetition) -> ClaimVerdict:
     known: Mapping[Outcome, Holds] = {"not said": "holds", "said like the controls": "fails"}
     verdict = known.get(found.outcome, "cannot tell")
     return ClaimVerdict(
-        "not-said-when-asked", verdict, "probability when asked less that of matched controls", found.difference,
-        found.interval, found.pairs, {"share of controls said": found.controls_said},
-        {"share of tokens said": found.candidates_said, "nats": found.nats},
-        "it says no controls either: unable to repeat" if found.outcome == "unable to repeat" else "",
+        claim="not-said-when-asked", verdict=verdict, measure="probability when asked less that of matched controls",
+        effect=found.difference, interval=found.interval, n=found.pairs,
+        controls={"share of controls said": found.controls_said},
+        figures={"share of tokens said": found.candidates_said, "nats": found.nats},
+        note="it says no controls either: unable to repeat" if found.outcome == "unable to repeat" else "",
     )  # fmt: skip
 
 
@@ -127,8 +131,9 @@ def independent(
     verdict = _beyond(interval, OVERLAP, len(ours))
     chance = mean([len(tokens) for tokens in below]) / vocab
     return ClaimVerdict(
-        "prompt-independent", verdict, "share of a prompt's tokens that another prompt emits too", mean(ours), interval,
-        len(ours), {"T=+0.001": mean(control), "chance": chance}, figures, _degree(mean(ours), mean(control), chance),
+        claim="prompt-independent", verdict=verdict, measure="share of a prompt's tokens that another prompt emits too",
+        effect=mean(ours), interval=interval, n=len(ours), controls={"T=+0.001": mean(control), "chance": chance},
+        figures=figures, note=_degree(mean(ours), mean(control), chance),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from negtemp.experiments import shapes
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import SEQUENCES, score
-from negtemp.records.audit import REJECTED_FROM, STRONG_BELOW
+from negtemp.records.audit import REJECTED_FROM, STRONG_BELOW, Controls
 
 Item = TypeVar("Item")
 Watch = Callable[[Iterable[Any], int, str], Iterable[Any]]
@@ -58,12 +58,13 @@ class Calibration:
         p = np.array([answer.probability for answer in self.answers])
         return bool((p >= REJECTED_FROM).mean() >= _SAID_SHARE and (p < STRONG_BELOW).mean() <= _STRONG_SHARE)
 
-    def to_dict(self) -> dict[str, Any]:
+    def record(self) -> Controls:
+        """The same in figures."""
         p = np.array([answer.probability for answer in self.answers])
-        return {
-            "tokens": len(p), "said": self.said, "median": float(np.median(p)) if len(p) else None,
-            "rejected": int((p >= REJECTED_FROM).sum()), "strong": int((p < STRONG_BELOW).sum()),
-        }  # fmt: skip
+        return Controls(
+            tokens=len(p), said=self.said, median=float(np.median(p)) if len(p) else None,
+            rejected=int((p >= REJECTED_FROM).sum()), strong=int((p < STRONG_BELOW).sum()),
+        )  # fmt: skip
 
 
 def passed(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:

@@ -1,6 +1,7 @@
 """What experiments yield and files hold: frozen records, one JSON line each, a file for each subject.
 
 lines         what a record is, to a line and back
+codec         the fields of a record, to JSON and back, by their types
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
@@ -11,9 +12,10 @@ verdict       ClaimVerdict (one claim of the article), PublishedToken (one that 
 """
 
 from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned, Verdict
-from negtemp.records.generation import Completion, Failure, Header, Step, Stop
+from negtemp.records.codec import Json, JsonObject, JsonValue, finite, number
+from negtemp.records.generation import Completion, EngineBuild, Failure, Header, ModelFile, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
-from negtemp.records.lines import SCHEMA, Json, Record, finite, from_line, log, number, record, to_line
+from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
 from negtemp.records.sweep import Estimate, Forecast, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial
@@ -27,12 +29,16 @@ __all__ = [
     "ClaimVerdict",
     "Completion",
     "Difference",
+    "EngineBuild",
     "Estimate",
     "Failure",
     "Forecast",
     "Header",
     "Json",
+    "JsonObject",
+    "JsonValue",
     "MatrixGeometry",
+    "ModelFile",
     "Occurrence",
     "Placement",
     "PublishedToken",
@@ -49,7 +55,6 @@ __all__ = [
     "Verdict",
     "finite",
     "from_line",
-    "log",
     "number",
     "record",
     "to_line",

@@ -18,10 +18,11 @@ Source: Land & Bartolo (arXiv 2405.05417) and `fishing.py` of its repository.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import field
+from typing import ClassVar, Literal
 
-from negtemp.records.lines import Json, TokenBytes, finite, record
+from negtemp.records.codec import Part, part, written
+from negtemp.records.lines import Record, TokenBytes, record
 
 Verdict = Literal["strong", "weak", "rejected"]
 STRONG_BELOW, HEADLINE_BELOW, REJECTED_FROM = 0.001, 0.01, 0.1
@@ -35,8 +36,7 @@ def verdict(probability: float) -> Verdict:
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class AuditToken(TokenBytes):
+class AuditToken(TokenBytes, Record):
     """One token of an audit.
 
     rank           0 = most suspect of the vocabulary
@@ -49,7 +49,7 @@ class AuditToken(TokenBytes):
     """
 
     kind: ClassVar[str] = "token"
-    told_by: ClassVar[str] = "indicators"
+    discriminator: ClassVar[str] = "indicators"
     token_id: int
     raw: bytes
     category: str
@@ -62,28 +62,63 @@ class AuditToken(TokenBytes):
     probabilities: Mapping[str, float] = field(default_factory=dict)
     superstrings: tuple[int, ...] = ()
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "token_id": self.token_id, "piece": self.piece, "bytes": self.raw.hex(),
-            "category": self.category, "rank": self.rank, "score": finite(self.score),
-            "indicators": {name: finite(value) for name, value in self.indicators.items()},
-            "candidate": self.candidate, "probability": finite(self.probability), "verdict": self.verdict,
-            "probabilities": {shape: finite(value) for shape, value in self.probabilities.items()},
-            "superstrings": list(self.superstrings),
-        }  # fmt: skip
 
-    @classmethod
-    def from_dict(cls, line: Json) -> "AuditToken":
-        return cls(
-            line["token_id"], bytes.fromhex(line["bytes"]), line["category"], line["rank"], _score(line["score"]),
-            {name: _score(value) for name, value in line["indicators"].items()}, line["candidate"],
-            line["probability"], line["verdict"], line["probabilities"], tuple(line["superstrings"]),
-        )  # fmt: skip
+@part
+class Reference(Part):
+    """Where the tokens known to be unused were found, and how many they are."""
+
+    source: str
+    tokens: int
+
+
+@part
+class Controls(Part):
+    """The tokens asked for first: whether they were said, the median of p, how many had p >= 0.1 and p < 0.001."""
+
+    tokens: int = 0
+    said: bool = False
+    median: float | None = None
+    rejected: int = 0
+    strong: int = 0
+
+
+@part
+class CategoryCounts(Part):
+    """How many tokens of one category there are, are suspect, were asked for, and got which verdict."""
+
+    tokens: int = 0
+    candidates: int = 0
+    verified: int = 0
+    strong: int = 0
+    weak: int = 0
+    rejected: int = 0
+    below_0_01: int = 0
+
+
+@part
+class AgainstCounts(Part):
+    """An audit against how often each token occurred in training; None where a share is of nothing.
+
+    never, rare    tokens that never occurred, that occurred 1 to 5 times
+    precision      share of candidates that never occurred; `recall` is of those that never occurred
+    *_with_rare    the same for those that occurred at most 5 times
+    auc_*          of the score, for those that never occurred, or rarely, against all of 6 times or more
+    """
+
+    never: int
+    rare: int
+    candidates: int
+    precision: float | None
+    recall: float | None
+    precision_with_rare: float | None
+    recall_with_rare: float | None
+    recall_at_95_precision: float | None
+    auc_never: float | None
+    auc_rare: float | None
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Record):
     """What an audit as a whole found.
 
     problem      why nothing can be said, or None
@@ -91,51 +126,29 @@ class Audit:
     reference    where the tokens known to be unused were found, and how many
     structure    probability that a token known to be unused outranks one that the model writes; None without any
     threshold    score from which a token is a candidate; None where --candidates gave a number
-    controls     tokens asked first, the median of their probabilities, and the share of at least 0.1
-    categories   by category: tokens, candidates, verified, strong, weak, rejected, below_0_01
-    truth        against a file of counts, where one was given: see `theory.retrieval`
+    controls     what asking for tokens in use showed, before any other was asked for
+    categories   figures by category
+    truth        against a file of counts, where one was given
     """
 
     kind: ClassVar[str] = "audit"
     problem: str | None
     combined: tuple[str, ...]
-    reference: Mapping[str, Any]
+    reference: Reference
     structure: float | None
     threshold: float | None
-    controls: Mapping[str, Any]
-    categories: Mapping[str, Mapping[str, int]]
-    truth: Mapping[str, Any] | None = None
+    controls: Controls
+    categories: Mapping[str, CategoryCounts]
+    truth: AgainstCounts | None = None
 
     @property
     def can_verify(self) -> bool:
         """Whether the model said its controls, without which a verdict means nothing."""
-        return bool(self.controls.get("said", False))
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "problem": self.problem, "combined": list(self.combined),
-            "reference": dict(self.reference), "structure": finite(self.structure),
-            "threshold": finite(self.threshold), "controls": dict(self.controls),
-            "categories": {name: dict(counts) for name, counts in self.categories.items()},
-            "truth": None if self.truth is None else dict(self.truth),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Audit":
-        return cls(
-            line["problem"], tuple(line["combined"]), line["reference"], line["structure"], line["threshold"],
-            line["controls"], line["categories"], line["truth"],
-        )  # fmt: skip
-
-
-def _score(value: float | None) -> float:
-    """A score read back: null is NaN."""
-    return float("nan") if value is None else value
+        return self.controls.said
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One token that is suspect in one of two models and not in the other."""
 
     kind: ClassVar[str] = "change"
@@ -143,21 +156,24 @@ class Change:
     before: AuditToken
     after: AuditToken
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "change": self.change, "token_id": self.after.token_id, "piece": self.after.piece,
-            "bytes": self.after.raw.hex(), "category": self.after.category, "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-        }  # fmt: skip
+    @property
+    @written(after="change")
+    def token_id(self) -> int:
+        return self.after.token_id
 
-    @classmethod
-    def from_dict(cls, line: Json) -> "Change":
-        return cls(line["change"], AuditToken.from_dict(line["before"]), AuditToken.from_dict(line["after"]))
+    @property
+    @written(after="change")
+    def raw(self) -> bytes:
+        return self.after.raw
+
+    @property
+    @written(after="change")
+    def category(self) -> str:
+        return self.after.category
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record):
     """How alike two audits are.
 
     names          of the two models
@@ -175,26 +191,9 @@ class Difference:
     healed: int
     both: int
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "names": list(self.names), "tokens": self.tokens,
-            "correlation": finite(self.correlation),
-            "by_indicator": {name: finite(value) for name, value in self.by_indicator.items()},
-            "appeared": self.appeared, "healed": self.healed, "both": self.both,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Difference":
-        first, second = line["names"]
-        return cls(
-            (first, second), line["tokens"], line["correlation"], line["by_indicator"], line["appeared"],
-            line["healed"], line["both"],
-        )  # fmt: skip
-
 
 @record
-@dataclass(frozen=True, slots=True)
-class Occurrence(TokenBytes):
+class Occurrence(TokenBytes, Record):
     """One under-trained token in one file.
 
     strings   times its bytes stand there, overlapping ones and parts of longer words included
@@ -212,24 +211,9 @@ class Occurrence(TokenBytes):
     tokens: int | None
     lines: tuple[int, ...]
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "file": self.file, "token_id": self.token_id, "piece": self.piece,
-            "bytes": self.raw.hex(), "verdict": self.verdict, "probability": finite(self.probability),
-            "strings": self.strings, "tokens": self.tokens, "lines": list(self.lines),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Occurrence":
-        return cls(
-            line["file"], line["token_id"], bytes.fromhex(line["bytes"]), line["verdict"], line["probability"],
-            line["strings"], line["tokens"], tuple(line["lines"]),
-        )  # fmt: skip
-
 
 @record
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(Record):
     """One file that was read: its size in bytes, its texts (lines, or strings of JSON Lines), what was found in all."""
 
     kind: ClassVar[str] = "scanned"
@@ -238,13 +222,3 @@ class Scanned:
     texts: int
     strings: int
     tokens: int | None
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "file": self.file, "size": self.size, "texts": self.texts, "strings": self.strings,
-            "tokens": self.tokens,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Scanned":
-        return cls(line["file"], line["size"], line["texts"], line["strings"], line["tokens"])

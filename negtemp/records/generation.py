@@ -8,51 +8,65 @@
 `bytes` (hexadecimal) is the truth about a token; `piece` and `text` are the safe views that `printable` makes.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import field
+from typing import Annotated, Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
-from negtemp.records.lines import SCHEMA, Json, TokenBytes, finite, log, number, record
+from negtemp.records.codec import As, JsonObject, Known, LogProbability, Part, part
+from negtemp.records.lines import SCHEMA, Record, TokenBytes, record
 from negtemp.theory.temperature import Temperature
 
 Stop = Literal["length", "eog", "context"]
 
 
-def _known(optional: Json) -> Json:
-    """The fields that have a value."""
-    return {name: value for name, value in optional.items() if value is not None}
+def _schema(value: Any) -> int:
+    """Ours. Raises RecordError for another, before anything else of the line is read."""
+    if type(value) is not int or value != SCHEMA:
+        raise RecordError(f"records of schema {json.dumps(value)[:20]}; this negtemp reads schema {SCHEMA}: upgrade it")
+    return value
+
+
+@part
+class ModelFile(Part):
+    """The model that ran: its own name and description, the size of its vocabulary, its file and what identifies it.
+
+    fingerprint_kind   what the fingerprint is of; None in records of negtemp 0.1.0, which took samples of one file
+    """
+
+    name: str
+    description: str
+    vocabulary: int
+    file: str
+    fingerprint: str
+    fingerprint_kind: Known[str] = None
+
+
+@part
+class EngineBuild(Part):
+    """The library that ran it: the version of llama-cpp-python, and its patches."""
+
+    llama_cpp_python: str
+    patches: tuple[str, ...]
+    patched: bool
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The first line of every stream of records: enough to run it again."""
+class Header(Record):
+    """The first line of every stream of records: enough to run it again. `settings` are the command's own."""
 
     kind: ClassVar[str] = "header"
+    schema: Annotated[int, As(None, _schema)] = SCHEMA
     negtemp: str
     command: str
-    model: Mapping[str, Any]
-    engine: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    schema: int = SCHEMA
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "schema": self.schema, "negtemp": self.negtemp, "command": self.command,
-            "model": dict(self.model), "engine": dict(self.engine), "settings": dict(self.settings),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Header":
-        if line["schema"] != SCHEMA:
-            raise RecordError(f"records of schema {line['schema']}; this negtemp reads schema {SCHEMA}: upgrade it")
-        return cls(line["negtemp"], line["command"], line["model"], line["engine"], line["settings"])
+    model: ModelFile
+    engine: EngineBuild
+    settings: JsonObject
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Step(TokenBytes):
+class Step(TokenBytes, Record):
     """One emitted token. logprob, rank and entropy are of the model's own distribution at T = 1, without any filter.
 
     raw              the token's bytes
@@ -70,32 +84,16 @@ class Step(TokenBytes):
     position: int
     token_id: int
     raw: bytes
-    logprob: float
+    logprob: LogProbability
     rank: int
     entropy: float
     gap: float
-    sampled_logprob: float
-    centroid_percentile: float | None = None
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "sequence": self.sequence, "position": self.position, "token_id": self.token_id,
-            "piece": self.piece, "bytes": self.raw.hex(), "logprob": finite(self.logprob), "rank": self.rank,
-            "entropy": self.entropy, "gap": self.gap, "sampled_logprob": finite(self.sampled_logprob),
-        } | _known({"centroid_percentile": self.centroid_percentile})  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Step":
-        return cls(
-            line["sequence"], line["position"], line["token_id"], bytes.fromhex(line["bytes"]),
-            log(line["logprob"]), line["rank"], line["entropy"], line["gap"], log(line["sampled_logprob"]),
-            line.get("centroid_percentile"),
-        )  # fmt: skip
+    sampled_logprob: LogProbability
+    centroid_percentile: Known[float] = None
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Record):
     """One finished sequence. The means are over its tokens and None where it has none.
 
     text               safe view of the emitted bytes, spaces and newlines as they are, end-of-generation token left out
@@ -127,41 +125,14 @@ class Completion:
     longest_repeat: int | None = None
     non_ascii: float | None = None
     categories: Mapping[str, float] = field(default_factory=dict)
-    unit: str | None = None
-    run_seed: int | None = None
-    repeat: int | None = None
-    median_centroid_percentile: float | None = None
-
-    def to_dict(self) -> Json:
-        optional = {
-            "unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat,
-            "median_centroid_percentile": self.median_centroid_percentile,
-        }  # fmt: skip
-        return {
-            "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
-            "prompt_token_ids": list(self.prompt_token_ids), "temperature": number(self.temperature.temperature),
-            "beta": number(self.temperature.beta), "seed": self.seed, "token_ids": list(self.token_ids),
-            "text": self.text, "stop": self.stop, "tokens_per_second": self.tokens_per_second,
-            "mean_logprob": finite(self.mean_logprob), "mean_rank": self.mean_rank, "distinct": self.distinct,
-            "mean_entropy": self.mean_entropy, "longest_repeat": self.longest_repeat, "non_ascii": self.non_ascii,
-            "categories": dict(self.categories),
-        } | _known(optional)  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Completion":
-        return cls(
-            line["sequence"], line["prompt"], tuple(line["prompt_token_ids"]),
-            Temperature(float(line["temperature"]), float(line["beta"])), line["seed"], tuple(line["token_ids"]),
-            line["text"], line["stop"], line["tokens_per_second"], line["mean_logprob"], line["mean_rank"],
-            line["distinct"], line.get("mean_entropy"), line.get("longest_repeat"), line.get("non_ascii"),
-            line.get("categories", {}), line.get("unit"), line.get("run_seed"), line.get("repeat"),
-            line.get("median_centroid_percentile"),
-        )  # fmt: skip
+    unit: Known[str] = None
+    run_seed: Known[int] = None
+    repeat: Known[int] = None
+    median_centroid_percentile: Known[float] = None
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record):
     """One sequence that could not be generated, and why: one line for the user, as an error's own text is.
 
     unit, run_seed and repeat are those of `Completion`.
@@ -173,21 +144,6 @@ class Failure:
     temperature: Temperature
     seed: int
     reason: str
-    unit: str | None = None
-    run_seed: int | None = None
-    repeat: int | None = None
-
-    def to_dict(self) -> Json:
-        of_sweep = {"unit": self.unit, "run_seed": self.run_seed, "repeat": self.repeat}
-        return {
-            "kind": self.kind, "sequence": self.sequence, "prompt": self.prompt,
-            "temperature": number(self.temperature.temperature), "beta": number(self.temperature.beta),
-            "seed": self.seed, "reason": self.reason,
-        } | _known(of_sweep)  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Failure":
-        return cls(
-            line["sequence"], line["prompt"], Temperature(float(line["temperature"]), float(line["beta"])),
-            line["seed"], line["reason"], line.get("unit"), line.get("run_seed"), line.get("repeat"),
-        )  # fmt: skip
+    unit: Known[str] = None
+    run_seed: Known[int] = None
+    repeat: Known[int] = None

@@ -8,17 +8,24 @@ A percentile of 0 is the token nearest to the centroid, 100 the farthest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from negtemp.records.lines import Json, TokenBytes, finite, record
+from negtemp.records.codec import Part, part
+from negtemp.records.lines import Record, TokenBytes, record
 
 Matrix = Literal["embedding", "unembedding"]
 
 
+@part
+class CategoryGeometry(Part):
+    """The tokens of one category: how many, and the median of their percentiles."""
+
+    tokens: int
+    median_percentile: float | None
+
+
 @record
-@dataclass(frozen=True, slots=True)
-class MatrixGeometry:
+class MatrixGeometry(Record):
     """One matrix. `tied` says that it serves as embedding and unembedding both.
 
     type           ggml's name of how it is stored
@@ -39,43 +46,20 @@ class MatrixGeometry:
     distance_mean: float | None
     distance_deviation: float | None
     quantiles: Mapping[str, float | None]
-    categories: Mapping[str, tuple[int, float | None]]
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "matrix": self.matrix, "tied": self.tied, "type": self.type, "rows": self.rows,
-            "dim": self.dim, "padding_rows": self.padding_rows, "centroid_norm": finite(self.centroid_norm),
-            "norm_mean": finite(self.norm_mean), "distance_mean": finite(self.distance_mean),
-            "distance_deviation": finite(self.distance_deviation),
-            "quantiles": {share: finite(value) for share, value in self.quantiles.items()},
-            "categories": {
-                name: {"tokens": tokens, "median_percentile": finite(median)}
-                for name, (tokens, median) in self.categories.items()
-            },
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "MatrixGeometry":
-        categories = {name: (c["tokens"], c["median_percentile"]) for name, c in line["categories"].items()}
-        return cls(
-            line["matrix"], line["tied"], line["type"], line["rows"], line["dim"], line["padding_rows"],
-            line["centroid_norm"], line["norm_mean"], line["distance_mean"], line["distance_deviation"],
-            line["quantiles"], categories,
-        )  # fmt: skip
+    categories: Mapping[str, CategoryGeometry]
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class TokenGeometry(TokenBytes):
+class TokenGeometry(TokenBytes, Record):
     """One token in one matrix; the figures are None where its row is not finite.
 
-    category              `model.tokens.categories`', or `user-defined`
+    category              `model.tokens.categories`'s, or `user-defined`
     percentile            of its distance among all tokens
     ordinary_percentile   of its distance among tokens that are neither bytes nor control nor unused ones
     """
 
     kind: ClassVar[str] = "token"
-    told_by: ClassVar[str] = "matrix"
+    discriminator: ClassVar[str] = "matrix"
     matrix: Matrix
     token_id: int
     raw: bytes
@@ -86,25 +70,9 @@ class TokenGeometry(TokenBytes):
     percentile: float | None
     ordinary_percentile: float | None
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "matrix": self.matrix, "token_id": self.token_id, "piece": self.piece,
-            "bytes": self.raw.hex(), "category": self.category, "norm": finite(self.norm),
-            "distance": finite(self.distance), "cosine": finite(self.cosine), "percentile": finite(self.percentile),
-            "ordinary_percentile": finite(self.ordinary_percentile),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "TokenGeometry":
-        return cls(
-            line["matrix"], line["token_id"], bytes.fromhex(line["bytes"]), line["category"], line["norm"],
-            line["distance"], line["cosine"], line["percentile"], line["ordinary_percentile"],
-        )  # fmt: skip
-
 
 @record
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Record):
     """A set of distinct tokens in one matrix, against the rest of the vocabulary or of its ordinary tokens.
 
     source       where the tokens come from: `given`, `T=-0.001 (β=-1000)`, `random hidden states`
@@ -121,17 +89,3 @@ class Placement:
     median_percentile: float | None
     auc: float | None
     p: float | None
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "matrix": self.matrix, "source": self.source, "among": self.among,
-            "token_ids": list(self.token_ids), "median_percentile": finite(self.median_percentile),
-            "auc": finite(self.auc), "p": finite(self.p),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Placement":
-        return cls(
-            line["matrix"], line["source"], line["among"], tuple(line["token_ids"]), line["median_percentile"],
-            line["auc"], line["p"],
-        )  # fmt: skip

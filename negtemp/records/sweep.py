@@ -1,16 +1,14 @@
 """The records about a sweep as a whole: Forecast, what it will take, and Summary, what came out at a temperature."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from negtemp.records.lines import Json, number, record
+from negtemp.records.lines import Record, record
 from negtemp.theory.temperature import Temperature
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Record):
     """What a sweep is expected to take, from a trial of a few steps.
 
     units      in all; `finished` of them are in the run directory already
@@ -28,13 +26,6 @@ class Forecast:
     memory: int
     seconds: float
 
-    def to_dict(self) -> Json:
-        return {"kind": self.kind, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Forecast":
-        return cls(**{name: value for name, value in line.items() if name != "kind"})
-
 
 class Estimate(NamedTuple):
     """A mean or a share with its 95 % interval; null where there is nothing to estimate."""
@@ -45,8 +36,7 @@ class Estimate(NamedTuple):
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Record):
     """All finished units of one temperature.
 
     units, errors  how many were generated, how many could not be
@@ -63,20 +53,3 @@ class Summary:
     figures: Mapping[str, Estimate]
     categories: Mapping[str, Estimate]
     stops: Mapping[str, Estimate]
-
-    def to_dict(self) -> Json:
-        tables = {"figures": self.figures, "categories": self.categories, "stops": self.stops}
-        return {
-            "kind": self.kind, "temperature": number(self.temperature.temperature),
-            "beta": number(self.temperature.beta), "units": self.units, "errors": self.errors,
-        } | {name: {key: e._asdict() for key, e in table.items()} for name, table in tables.items()}  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Summary":
-        def estimates(table: Mapping[str, Any]) -> dict[str, Estimate]:
-            return {name: Estimate(**entry) for name, entry in table.items()}
-
-        return cls(
-            Temperature(float(line["temperature"]), float(line["beta"])), line["units"], line["errors"],
-            estimates(line["figures"]), estimates(line["categories"]), estimates(line["stops"]),
-        )  # fmt: skip

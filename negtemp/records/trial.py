@@ -15,13 +15,11 @@ that the literature draws:
 Source: Land & Bartolo (arXiv 2405.05417) and `fishing.py` of its repository.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from negtemp.printable import printable
-from negtemp.records.lines import Json, finite, record
+from negtemp.records.codec import written
+from negtemp.records.lines import Record, TokenBytes, record
 
 Role = Literal["candidate", "control"]
 Grade = Literal["said", "often", "seldom", "rarely", "never"]
@@ -42,8 +40,7 @@ def grade(probability: float) -> Grade:
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(TokenBytes, Record):
     """One token asked for.
 
     role           candidate, or a control drawn at random to match one
@@ -73,31 +70,13 @@ class Trial:
     matched_on: tuple[str, ...] = ()
 
     @property
+    @written(after="sampled")
     def grade(self) -> Grade:
         return grade(self.probability)
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "token_id": self.token_id, "piece": printable(self.raw), "bytes": self.raw.hex(),
-            "category": self.category, "role": self.role, "probability": self.probability,
-            "probabilities": dict(self.probabilities), "shape": self.shape, "rank": self.rank,
-            "said": list(self.said), "said_piece": printable(self.said_raw), "said_bytes": self.said_raw.hex(),
-            "sampled": self.sampled, "grade": self.grade, "control_for": self.control_for,
-            "matched_on": list(self.matched_on),
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Trial":
-        return cls(
-            line["token_id"], bytes.fromhex(line["bytes"]), line["category"], line["role"], line["probability"],
-            line["probabilities"], line["shape"], line["rank"], tuple(line["said"]), bytes.fromhex(line["said_bytes"]),
-            line["sampled"], line["control_for"], tuple(line["matched_on"]),
-        )  # fmt: skip
-
 
 @record
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(Record):
     """What the trials show. Shares are of tokens whose probability exceeds SAYS_ABOVE; a figure of nothing is NaN.
 
     difference   mean over candidates of its probability less the mean of its own controls'; `interval` is its 95 %
@@ -117,32 +96,3 @@ class Repetition:
     nats_interval: tuple[float, float]
     pairs: int
     outcome: Outcome
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "candidates": self.candidates, "controls": self.controls,
-            "candidates_said": finite(self.candidates_said), "controls_said": finite(self.controls_said),
-            "difference": finite(self.difference), "interval": [finite(end) for end in self.interval],
-            "nats": finite(self.nats), "nats_interval": [finite(end) for end in self.nats_interval],
-            "pairs": self.pairs, "outcome": self.outcome,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "Repetition":
-        said, controls_said, difference, nats, low, high, nats_low, nats_high = map(
-            figure,
-            [
-                *(line[name] for name in ("candidates_said", "controls_said", "difference", "nats")),
-                *line["interval"],
-                *line["nats_interval"],
-            ],
-        )
-        return cls(
-            line["candidates"], line["controls"], said, controls_said, difference, (low, high), nats,
-            (nats_low, nats_high), line["pairs"], line["outcome"],
-        )  # fmt: skip
-
-
-def figure(value: float | None) -> float:
-    """A figure read back: null is NaN."""
-    return math.nan if value is None else value

@@ -5,12 +5,10 @@ PublishedToken    one token that the article or the literature names, where this
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
-from negtemp.printable import printable
-from negtemp.records.lines import Json, finite, record
-from negtemp.records.trial import figure
+from negtemp.records.lines import Record, TokenBytes, record
 
 Claim = Literal[
     "coherent-above-zero", "degenerate-below-zero", "near-input-centroid", "not-said-when-asked", "prompt-independent"
@@ -19,8 +17,7 @@ Holds = Literal["holds", "fails", "cannot tell"]
 
 
 @record
-@dataclass(frozen=True, slots=True)
-class ClaimVerdict:
+class ClaimVerdict(Record):
     """What became of one claim.
 
     effect     what was measured, as `measure` says; NaN where nothing could be
@@ -42,29 +39,9 @@ class ClaimVerdict:
     figures: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "claim": self.claim, "verdict": self.verdict, "measure": self.measure,
-            "effect": finite(self.effect), "interval": [finite(end) for end in self.interval], "n": self.n,
-            "controls": {name: finite(value) for name, value in self.controls.items()},
-            "figures": {name: finite(value) for name, value in self.figures.items()}, "note": self.note,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "ClaimVerdict":
-        low, high = map(figure, line["interval"])
-        controls, figures = (
-            {name: figure(value) for name, value in line[key].items()} for key in ("controls", "figures")
-        )
-        return cls(
-            line["claim"], line["verdict"], line["measure"], figure(line["effect"]), (low, high), line["n"], controls,
-            figures, line["note"],
-        )  # fmt: skip
-
 
 @record
-@dataclass(frozen=True, slots=True)
-class PublishedToken:
+class PublishedToken(TokenBytes, Record):
     """A published token that this vocabulary holds under the same id and name.
 
     source       where it was published
@@ -78,13 +55,3 @@ class PublishedToken:
     source: str
     percentile: float | None
     emitted: int
-
-    def to_dict(self) -> Json:
-        return {
-            "kind": self.kind, "token_id": self.token_id, "piece": printable(self.raw), "bytes": self.raw.hex(),
-            "source": self.source, "percentile": finite(self.percentile), "emitted": self.emitted,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, line: Json) -> "PublishedToken":
-        return cls(line["token_id"], bytes.fromhex(line["bytes"]), line["source"], line["percentile"], line["emitted"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from negtemp.errors import RecordError, UsageError
 from negtemp.experiments.audit import AuditSettings, audit
@@ -12,7 +12,8 @@ from negtemp.experiments.verification import Watch
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
-from negtemp.records import Audit, AuditToken, Header, Record, from_line
+from negtemp.records import Audit, AuditToken, Header, JsonValue, Record, from_line
+from negtemp.records.audit import AgainstCounts
 from negtemp.runs.provenance import header
 
 
@@ -26,10 +27,10 @@ class AuditRun(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether every token of the vocabulary is there."""
-        return bool(len(self.tokens) == self.header.model["vocabulary"])
+        return len(self.tokens) == self.header.model.vocabulary
 
 
-def run(engine: Engine, settings: AuditSettings, described: Mapping[str, Any], watch: Watch) -> AuditRun:
+def run(engine: Engine, settings: AuditSettings, described: Mapping[str, JsonValue], watch: Watch) -> AuditRun:
     """An audit of the engine's model. Raises ModelError and DecodeError."""
     with Weights(engine.model.library, engine.model.path) as weights:
         records = list(audit(engine, weights, settings, watch))
@@ -38,14 +39,14 @@ def run(engine: Engine, settings: AuditSettings, described: Mapping[str, Any], w
 
 def load_or_run(
     path: Path, open_engine: Callable[[Path], AbstractContextManager[Engine]], settings: AuditSettings,
-    described: Mapping[str, Any], watch: Watch,
+    described: Mapping[str, JsonValue], watch: Watch,
 ) -> AuditRun:  # fmt: skip
     """The saved audit of a whole vocabulary, or an audit of a model file. Raises UsageError and ModelError."""
     if is_saved(path):
         done = read(path)
         if not done.whole:
             raise UsageError(
-                f"{model_file.shown(path)} holds {len(done.tokens)} of {done.header.model['vocabulary']} tokens; "
+                f"{model_file.shown(path)} holds {len(done.tokens)} of {done.header.model.vocabulary} tokens; "
                 "save the audit with --all"
             )
         return done
@@ -53,7 +54,7 @@ def load_or_run(
         return run(engine, settings, described, watch)
 
 
-def with_truth(done: AuditRun, figures: Mapping[str, Any]) -> AuditRun:
+def with_truth(done: AuditRun, figures: AgainstCounts) -> AuditRun:
     """The same audit, with its figures against known counts."""
     return done._replace(audit=replace(done.audit, truth=figures))
 

@@ -84,18 +84,18 @@ def differences(old: Header, new: Header) -> list[str]:
 
 def _other_model(old: Header, new: Header) -> list[str]:
     """How the models differ, in at most one entry. What 0.1.0 kept of a model says nothing about most of its bytes."""
-    kinds = [header.model.get("fingerprint_kind") for header in (old, new)]
+    kinds = [header.model.fingerprint_kind for header in (old, new)]
     if kinds[0] != kinds[1]:
         return ["model: known by a sample of its first file, as negtemp 0.1.0 kept it → by every byte of all its files"]
-    if old.model["fingerprint"] == new.model["fingerprint"]:
+    if old.model.fingerprint == new.model.fingerprint:
         return []
-    names = [f"{header.model['name']} {header.model['fingerprint'][:12]}" for header in (old, new)]
+    names = [f"{header.model.name} {header.model.fingerprint[:12]}" for header in (old, new)]
     return [f"model: {_change(*names)}"]
 
 
 def _fixed(header: Header) -> dict[str, Any]:
     # through JSON, so that a tuple equals the list that it was read back as
-    return {**header.engine, **json.loads(json.dumps(dict(header.settings)))}
+    return {**header.engine.to_dict(), **json.loads(json.dumps(dict(header.settings)))}
 
 
 def _change(old: Any, new: Any) -> str:

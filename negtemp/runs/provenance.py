@@ -15,32 +15,32 @@ from negtemp.model import model_file
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.fingerprint import WHOLE
 from negtemp.model.threads import default_threads
-from negtemp.records import Header
+from negtemp.records import EngineBuild, Header, JsonValue, ModelFile
 from negtemp.version import __version__
 
 
-def header(command: str, engine: Engine, settings: Mapping[str, Any]) -> Header:
+def header(command: str, engine: Engine, settings: Mapping[str, JsonValue]) -> Header:
     """The first record: what runs, on what, by what."""
     model, built = engine.model, engine.model.library
     return Header(
-        __version__,
-        command,
-        {
-            "name": model.name,
-            "description": model.description,
-            "vocabulary": model.vocabulary.size,
-            "file": model_file.shown(model.path),
-            "fingerprint": model.fingerprint(),
-            "fingerprint_kind": WHOLE,
-        },
-        {"llama_cpp_python": built.version, "patches": built.patches, "patched": True},
-        settings,
+        negtemp=__version__,
+        command=command,
+        model=ModelFile(
+            name=model.name,
+            description=model.description,
+            vocabulary=model.vocabulary.size,
+            file=model_file.shown(model.path),
+            fingerprint=model.fingerprint(),
+            fingerprint_kind=WHOLE,
+        ),
+        engine=EngineBuild(llama_cpp_python=built.version, patches=tuple(built.patches), patched=True),
+        settings=settings,
     )
 
 
 def digest(header: Header) -> str:
     """Ten hexadecimal digits that tell runs apart by model, library and settings."""
-    fixed = [header.model["fingerprint"], dict(header.engine), dict(header.settings)]
+    fixed = [header.model.fingerprint, header.engine.to_dict(), dict(header.settings)]
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("ascii")).hexdigest()[:10]
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from negtemp.printable import printable
 from negtemp.records import Audit, AuditToken
-from negtemp.records.audit import Change, Difference
+from negtemp.records.audit import AgainstCounts, CategoryCounts, Change, Difference
 from negtemp.views import console
 
 SHOWN = 25
@@ -64,13 +64,13 @@ def by_category(audit: Audit) -> Table:
     for title in COUNTS.values():
         table.add_column(title, justify="right", overflow="fold")
     for category, counts in audit.categories.items():
-        table.add_row(Text(category), *(str(counts[name] or "-") for name in COUNTS))
+        table.add_row(Text(category), *(str(getattr(counts, name) or "-") for name in COUNTS))
     return table
 
 
 def remarks(audit: Audit) -> Iterator[str]:
     """What the figures rest on, a sentence each; the first says what was found."""
-    total = {name: sum(counts[name] for counts in audit.categories.values()) for name in COUNTS}
+    total = {name: sum(getattr(counts, name) for counts in audit.categories.values()) for name in COUNTS}
     if audit.problem:
         yield f"{audit.problem}."
     else:
@@ -81,19 +81,19 @@ def remarks(audit: Audit) -> Iterator[str]:
         )  # fmt: skip
         yield _scale(audit)
     yield _controls(audit)
-    normal = audit.categories.get("normal", {})
-    left = normal.get("candidates", 0) - normal.get("verified", 0)
+    normal = audit.categories.get("normal", CategoryCounts())
+    left = normal.candidates - normal.verified
     if audit.can_verify and left > 0:
         yield (
             f"At least {left:,} suspect tokens were not asked for: two windows of 64 in a row confirmed fewer than "
             "one in ten. --exhaustive asks for all."
         )
     if audit.truth is not None:
-        yield from truth(audit)
+        yield from truth(audit.truth)
 
 
 def _scale(audit: Audit) -> str:
-    where = f"{audit.reference['source']}, {audit.reference['tokens']} rows"
+    where = f"{audit.reference.source}, {audit.reference.tokens} rows"
     if audit.structure is None or math.isnan(audit.structure):
         return f"No token is known to be unused; in their place: {where}. The score is a rank, not a distance."
     return (
@@ -104,26 +104,25 @@ def _scale(audit: Audit) -> str:
 
 def _controls(audit: Audit) -> str:
     controls = audit.controls
-    if not controls["tokens"]:
+    if not controls.tokens:
         return "The model was not asked for any token, so no verdict is given."
-    said = f"{controls['rejected']} of {controls['tokens']} control tokens are said with p >= 0.1"
-    if controls["said"]:
+    said = f"{controls.rejected} of {controls.tokens} control tokens are said with p >= 0.1"
+    if controls.said:
         return f"{said}, so that silence about others means something."
     return f"{said}, fewer than two in three: the model's silence proves nothing, and no verdict is given."
 
 
-def truth(audit: Audit) -> Iterator[str]:
-    """The figures against known counts, where there are some."""
-    known = audit.truth or {}
+def truth(known: AgainstCounts) -> Iterator[str]:
+    """The figures against known counts."""
     yield (
-        f"Against the counts: {known['never']:,} tokens never seen, {known['rare']:,} seen 1 to 5 times. "
-        f"Candidates never seen: precision {share(known['precision'])}, recall {share(known['recall'])}; "
-        f"seen at most 5 times: precision {share(known['precision_with_rare'])}, "
-        f"recall {share(known['recall_with_rare'])}."
+        f"Against the counts: {known.never:,} tokens never seen, {known.rare:,} seen 1 to 5 times. "
+        f"Candidates never seen: precision {share(known.precision)}, recall {share(known.recall)}; "
+        f"seen at most 5 times: precision {share(known.precision_with_rare)}, "
+        f"recall {share(known.recall_with_rare)}."
     )
     yield (
-        f"The ranking: AUC {number(known['auc_never'], '.4f')} for never seen and {number(known['auc_rare'], '.4f')} "
-        f"for 1 to 5 times, each against 6 or more; recall {share(known['recall_at_95_precision'])} at 95 % precision."
+        f"The ranking: AUC {number(known.auc_never, '.4f')} for never seen and {number(known.auc_rare, '.4f')} "
+        f"for 1 to 5 times, each against 6 or more; recall {share(known.recall_at_95_precision)} at 95 % precision."
     )
 
 

@@ -39,18 +39,18 @@ def _about(header: Header) -> Iterator[str]:
     model = header.model
     yield "| | |"
     yield "| --- | --- |"
-    yield f"| model | {code(model['name'].encode(), ' ')} {code(model['description'].encode(), ' ')} |"
-    yield f"| file | {code(model['file'].encode(), ' ')} |"
-    yield f"| fingerprint | `{model['fingerprint'][:16]}` |"
-    yield f"| vocabulary | {model['vocabulary']:,} tokens |"
-    yield f"| made by | negtemp {header.negtemp}, llama-cpp-python {header.engine['llama_cpp_python']} |"
+    yield f"| model | {code(model.name.encode(), ' ')} {code(model.description.encode(), ' ')} |"
+    yield f"| file | {code(model.file.encode(), ' ')} |"
+    yield f"| fingerprint | `{model.fingerprint[:16]}` |"
+    yield f"| vocabulary | {model.vocabulary:,} tokens |"
+    yield f"| made by | negtemp {header.negtemp}, llama-cpp-python {header.engine.llama_cpp_python} |"
 
 
 def _categories(audit: Audit) -> Iterator[str]:
     yield f"| category | {' | '.join(COUNTS.values())} |"
     yield "| --- |" + " ---: |" * len(COUNTS)
     for category, counts in audit.categories.items():
-        yield f"| {category} | {' | '.join(str(counts[name]) for name in COUNTS)} |"
+        yield f"| {category} | {' | '.join(str(getattr(counts, name)) for name in COUNTS)} |"
 
 
 def _sections(tokens: Sequence[AuditToken], audit: Audit, pieces: Mapping[int, bytes]) -> Iterator[str]:

@@ -123,7 +123,7 @@ def figures(completion: Completion, vocab: int) -> str:
 
 def title(header: Header, extra: str = "") -> str:
     """One line that says what is running."""
-    parts = [f"{header.model['name']} ({header.model['description']})", extra]
+    parts = [f"{header.model.name} ({header.model.description})", extra]
     return " · ".join(part for part in parts if part)
 
 

@@ -53,8 +53,8 @@ def _shell(summary: MatrixGeometry) -> list[Piece]:
 
 def _categories(summary: MatrixGeometry) -> Table:
     table = _table("category", "tokens", "median percentile")
-    for name, (tokens, median) in sorted(summary.categories.items(), key=lambda item: -item[1][0]):
-        table.add_row(Text(name), f"{tokens:,}", _percentile(median))
+    for name, found in sorted(summary.categories.items(), key=lambda item: -item[1].tokens):
+        table.add_row(Text(name), f"{found.tokens:,}", _percentile(found.median_percentile))
     return table
 
 

@@ -78,9 +78,10 @@ class Generation:
         self._rank += seen.rank
         self._entropy += seen.entropy
         return Step(
-            self.request.sequence, position, draw.token_id, self._vocabulary.piece(draw.token_id),
-            seen.logprob, seen.rank, seen.entropy, seen.gap, draw.logprob,
-            self._centroid[draw.token_id] if self._centroid else None,
+            sequence=self.request.sequence, position=position, token_id=draw.token_id,
+            raw=self._vocabulary.piece(draw.token_id), logprob=seen.logprob, rank=seen.rank, entropy=seen.entropy,
+            gap=seen.gap, sampled_logprob=draw.logprob,
+            centroid_percentile=self._centroid[draw.token_id] if self._centroid else None,
         )  # fmt: skip
 
     def _stop(self, token_id: int) -> Stop | None:
@@ -98,12 +99,13 @@ class Generation:
         pieces = list(map(self._vocabulary.piece, ids))
         categories = Counter(map(self._vocabulary.category, ids))
         return Completion(
-            request.sequence, request.prompt, request.prompt_token_ids, request.temperature, request.seed, tuple(ids),
-            printable(b"".join(pieces[:-1] if stop == "eog" else pieces), keep=" \n"), stop,
-            (count - 1) / seconds if seconds > 0 else None, self._logprob / count, self._rank / count,
-            len(set(ids)) / count, self._entropy / count, longest_repeat(ids),
-            sum(not piece.isascii() for piece in pieces) / count,
-            {category: tokens / count for category, tokens in sorted(categories.items())},
+            sequence=request.sequence, prompt=request.prompt, prompt_token_ids=request.prompt_token_ids,
+            temperature=request.temperature, seed=request.seed, token_ids=tuple(ids),
+            text=printable(b"".join(pieces[:-1] if stop == "eog" else pieces), keep=" \n"), stop=stop,
+            tokens_per_second=(count - 1) / seconds if seconds > 0 else None, mean_logprob=self._logprob / count,
+            mean_rank=self._rank / count, distinct=len(set(ids)) / count, mean_entropy=self._entropy / count,
+            longest_repeat=longest_repeat(ids), non_ascii=sum(not piece.isascii() for piece in pieces) / count,
+            categories={category: tokens / count for category, tokens in sorted(categories.items())},
             median_centroid_percentile=median(self._centroid[i] for i in ids) if self._centroid else None,
         )  # fmt: skip
 

@@ -135,4 +135,7 @@ class Scheduler:
 
 
 def _failed(request: Request, reason: str) -> Failure:
-    return Failure(request.sequence, request.prompt, request.temperature, request.seed, reason)
+    return Failure(
+        sequence=request.sequence, prompt=request.prompt, temperature=request.temperature, seed=request.seed,
+        reason=reason,
+    )  # fmt: skip
