@@ -196,7 +196,7 @@ def test_a_run_that_knew_a_sample_of_its_model_is_plainly_refused() -> None:
     old, new = header(), header(fingerprint_kind="sha256")
     (said,) = differences(old, new)
     assert "a sample of its first file" in said
-    (warning,) = token_selection.warnings([old], new)
+    (warning,) = token_selection.warnings(old, new)
     assert "cannot be told" in warning
 
 

@@ -55,9 +55,9 @@ def repeat(
     from negtemp.experiments import emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments import shapes as wording
-    from negtemp.runs.reading import load_run
+    from negtemp.runs.reading import read_emitted
 
-    drawn_seed, records = options.seed(seed), None if run is None else load_run(run)
+    drawn_seed, emitted = options.seed(seed), None if run is None else read_emitted(run)
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         vocabulary = engine.model.vocabulary
@@ -66,8 +66,8 @@ def repeat(
         prompts, reasons = (
             wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
         )
-        if records is not None:
-            named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(records), limit)
+        if emitted is not None:
+            named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(emitted.completions), limit)
         elif not named:
             named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
         asking = experiment.RepeatSettings(controls, samples, drawn_seed, known)
@@ -76,7 +76,7 @@ def repeat(
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip
         header = session.header("repeat", engine, settings)
-        rendering.warn([*reasons, *token_selection.warnings(records, header)])
+        rendering.warn([*reasons, *token_selection.warnings(emitted and emitted.header, header)])
         sink.write(header)
         found = sink.tee(experiment.repeat(engine, named, prompts, asking))
         trials = rendering.tracked(found, len(named) * (1 + controls) + 1)

@@ -15,7 +15,7 @@ from negtemp.cli import options
 from negtemp.errors import RecordError, UsageError
 from negtemp.model.tokens import lookup
 from negtemp.model.tokens.vocabulary import Vocabulary
-from negtemp.records import Completion, Header, Record
+from negtemp.records import Completion, Header
 
 _PANEL = "Tokens"
 
@@ -30,7 +30,10 @@ Ids = Annotated[str | None, typer.Option("--ids", metavar="LIST", rich_help_pane
 From = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="RUN", rich_help_panel=_PANEL, help="what a run emitted below zero; a folder that -o wrote"
+        "--from",
+        metavar="RUN",
+        rich_help_panel=_PANEL,
+        help="what a run emitted below zero: the folder or file it was saved in, or -",
     ),
 ]
 
@@ -56,21 +59,21 @@ def _numbered(text: str) -> list[int]:
     return [int(value) for value in values]
 
 
-def below_zero(records: Iterable[Record]) -> list[int]:
+def below_zero(completions: Iterable[Completion]) -> list[int]:
     """Ids that a run emitted at beta < 0, most frequent first. Raises RecordError where there is none."""
     from negtemp.experiments.emitted_tokens import emitted
 
-    found = emitted(record for record in records if isinstance(record, Completion) and record.temperature.beta < 0)
+    found = emitted(completion for completion in completions if completion.temperature.beta < 0)
     if not found:
         raise RecordError("the run holds no token emitted below zero; make one with `negtemp compare -o DIR`")
     return found
 
 
-def warnings(records: Iterable[Record] | None, header: Header) -> list[str]:
+def warnings(saved: Header | None, header: Header) -> list[str]:
     """A line where the run was made with another file than the one in use."""
-    of_run = next((record.model for record in records or () if isinstance(record, Header)), None)
-    if of_run is None:
+    if saved is None:
         return []
+    of_run = saved.model
     if of_run.fingerprint_kind != header.model.fingerprint_kind:
         return [
             "an older negtemp saved the run, and whether by this model cannot be told; its ids are taken as they are"

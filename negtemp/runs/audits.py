@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from negtemp.errors import RecordError, UsageError
+from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.verification import Watch
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
-from negtemp.records import Audit, AuditToken, Header, JsonValue, Record, from_line
+from negtemp.records import Audit, AuditToken, Header, JsonValue, Record
 from negtemp.records.audit import AgainstCounts
 from negtemp.runs.provenance import header
+from negtemp.runs.reading import is_run, read_run
 
 
 class AuditRun(NamedTuple):
@@ -42,7 +43,7 @@ def load_or_run(
     described: Mapping[str, JsonValue], watch: Watch,
 ) -> AuditRun:  # fmt: skip
     """The saved audit of a whole vocabulary, or an audit of a model file. Raises UsageError and ModelError."""
-    if is_saved(path):
+    if is_run(path):
         done = read(path)
         if not done.whole:
             raise UsageError(
@@ -59,32 +60,16 @@ def with_truth(done: AuditRun, figures: AgainstCounts) -> AuditRun:
     return done._replace(audit=replace(done.audit, truth=figures))
 
 
-def is_saved(path: Path) -> bool:
-    """Whether a file looks like saved records and not like a model."""
-    try:
-        with path.open("rb") as file:
-            first: bytes = file.read(1)
-    except OSError:
-        return False  # whoever loads the model says it better
-    return first == b"{"
-
-
 def read(path: Path) -> AuditRun:
-    """An audit that `--json` or `--output` wrote. Raises UsageError where it is none, RecordError for a broken line."""
-    shown = model_file.shown(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            records = [from_line(line) for line in file]
-    except OSError as error:
-        raise UsageError(f"cannot read {shown}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown} is not UTF-8; give what `negtemp audit --json` wrote") from None
-    except RecordError as error:
-        raise RecordError(f"{shown}: {error}") from None
-    headers = [record for record in records if isinstance(record, Header)]
-    if not headers or not records or not isinstance(records[-1], Audit):
-        raise UsageError(f"{shown} holds no whole audit; give what `negtemp audit --json` wrote")
-    return _done(headers[0], records)
+    """An audit that `--json` or `--output` wrote: a folder, a file or a pipe.
+
+    Raises UsageError where it is none, RecordError where it cannot be read.
+    """
+    run = read_run(path)
+    records = list(run.records)
+    if not records or not isinstance(records[-1], Audit):
+        raise UsageError(f"{run.name} holds no whole audit; give what `negtemp audit --json` or `-o` wrote")
+    return _done(run.header, records)
 
 
 def _done(header: Header, records: Iterable[Record]) -> AuditRun:

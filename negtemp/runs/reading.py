@@ -1,51 +1,119 @@
-"""A folder of records back into memory; it needs neither the model nor the library.
+"""A saved run back into memory: the one reader, which needs neither the model nor the library.
 
-Any folder that negtemp wrote can be read: a run directory, also one that is still being written or was cut off, and
-what `--output` makes of a single command.
+A run is a folder, of a sweep that may still be written or was cut off, or what `--output` makes of any command; a file
+of JSON Lines, as `--json` prints them; or a pipe or `-`, standard input, which is read once and forward only. What a
+crash left of an unfinished unit, or of a last line, is passed over; any other line that is no record is refused by its
+number.
 """
 
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from negtemp.errors import RecordError
 from negtemp.printable import printable
 from negtemp.records import Completion, Header, Record, from_line
-from negtemp.runs import lines
+from negtemp.runs import lines, manifest
 from negtemp.runs.manifest import Manifest
 from negtemp.theory.temperature import Temperature
 
+STANDARD_INPUT = "-"
+_MODEL, _BYTE_ORDER_MARK = b"GGUF", b"\xef\xbb\xbf"
 
-def load_run(folder: str | os.PathLike[str]) -> list[Record]:
-    """The Header and then every record of a folder, in the order of the file.
 
-    What a crash left of an unfinished unit is passed over. Raises RecordError where the folder holds no records, a
-    line that is none, or records of another schema.
+@dataclass(frozen=True)
+class SavedRun:
+    """A saved run: its Header, and the records behind it one at a time, once. `name` is safe to show."""
+
+    name: str
+    header: Header
+    records: Iterator[Record]
+
+
+def read_run(path: str | os.PathLike[str]) -> SavedRun:
+    """The run in a folder, a file or a pipe.
+
+    Raises RecordError, here or on the way through the records, where there are none, for a line that is none, and for
+    records of another schema.
     """
-    return list(iterate(Path(folder)))
+    name = printable(os.fsencode(path), keep=" ") if os.fspath(path) != STANDARD_INPUT else "standard input"
+    records = iterate(Path(path))
+    header = next(records, None)
+    if not isinstance(header, Header):
+        raise RecordError(f"{name} does not begin with a header; give what negtemp has saved with --output or --json")
+    return SavedRun(name, header, records)
 
 
-def iterate(folder: Path) -> Iterator[Record]:
-    """The same, one record at a time."""
-    shown = printable(os.fsencode(folder), keep=" ")
-    manifest = Manifest.read(folder)
-    path = folder / lines.NAME
-    if manifest is None:
-        if not path.is_file():
+def load_run(path: str | os.PathLike[str]) -> list[Record]:
+    """The Header and then every record of a run, in the order in which they were saved. Raises RecordError."""
+    run = read_run(path)
+    return [run.header, *run.records]
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path leads to a saved run and not to a model: a folder of records, a file of JSON, or a pipe.
+
+    It reads nothing from a pipe, which would be lost to whoever reads it next.
+    """
+    try:
+        if os.fspath(path) == STANDARD_INPUT or (path.exists() and not path.is_file() and not path.is_dir()):
+            return True
+        if path.is_dir():
+            return (path / lines.NAME).exists() or (path / manifest.NAME).exists()
+        with path.open("rb") as file:
+            return file.read(4).removeprefix(_BYTE_ORDER_MARK)[:1] == b"{"
+    except OSError:
+        return False  # whoever loads the model says it better
+
+
+def iterate(path: Path) -> Iterator[Record]:
+    """Every record of a run. Raises RecordError."""
+    shown = printable(os.fsencode(path), keep=" ")
+    folder = path if path.is_dir() else path.parent if path.name == lines.NAME else None
+    about = None if folder is None else Manifest.read(folder)
+    if about is None:
+        if path.is_dir() and not (path / lines.NAME).is_file():
             raise RecordError(f"{shown} is no folder of records; give one that --output or a sweep has written")
-        yield from _whole_lines(path)
+        yield from _lines(path / lines.NAME if path.is_dir() else path, shown)
         return
-    yield manifest.header
-    for unit in lines.finished_units(path):
+    yield about.header
+    for unit in lines.finished_units((folder or path) / lines.NAME):
         yield from map(from_line, unit.lines)
 
 
-def _whole_lines(path: Path) -> Iterator[Record]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.endswith("\n"):
-                yield from_line(line)
+def _lines(path: Path, shown: str) -> Iterator[Record]:
+    """The records of a file or pipe, line by line."""
+    try:
+        with _opened(path) as file:
+            if file.peek(len(_MODEL)).startswith(_MODEL):  # type: ignore[attr-defined]
+                raise RecordError(f"{shown} is a model, and here a saved run is meant; where a model is, give its file")
+            for number, line in enumerate(file, start=1):
+                record = _record(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line, number, shown)
+                if record is not None:
+                    yield record
+    except OSError as error:
+        raise RecordError(f"cannot read the run {shown}: {error.strerror}") from None
+
+
+def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer) if os.fspath(path) == STANDARD_INPUT else path.open("rb")
+
+
+def _record(line: bytes, number: int, shown: str) -> Record | None:
+    """The record of a line; None for an empty one, and for a last one that a crash has cut."""
+    try:
+        return from_line(line.decode("utf-8")) if line.strip() else None
+    except UnicodeDecodeError:
+        problem = "is not UTF-8; give records that negtemp has saved"
+    except RecordError as error:
+        problem = str(error) if str(error).startswith("records of schema") else f"is {error}"
+    if not line.endswith(b"\n") and number > 1:
+        return None
+    raise RecordError(f"line {number} of {shown} {problem}")
 
 
 @dataclass(frozen=True)
@@ -69,28 +137,9 @@ class Emitted:
 
 
 def read_emitted(path: Path) -> Emitted:
-    """A run's folder, or a file of JSON Lines. Raises RecordError for anything else, or a run without steps."""
-    shown = printable(os.fsencode(path), keep=" ")
-    header: Header | None = None
-    completions = []
-    for record in _records(path, shown):
-        if isinstance(record, Header):
-            header = record
-        elif isinstance(record, Completion) and record.token_ids:
-            completions.append(record)
-    if header is None or not completions:
-        raise RecordError(f"{shown} holds no steps; give a run that `negtemp run`, `compare` or `sweep` has saved")
-    return Emitted(header, tuple(completions))
-
-
-def _records(path: Path, shown: str) -> Iterator[Record]:
-    if path.is_dir():
-        yield from iterate(path)
-        return
-    try:
-        with path.open(encoding="utf-8") as file:
-            yield from map(from_line, file)
-    except OSError as error:
-        raise RecordError(f"cannot read the run {shown}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecordError(f"{shown} is not UTF-8; give records that negtemp has saved") from None
+    """What a saved run emitted. Raises RecordError where nothing is, or the run cannot be read."""
+    run = read_run(path)
+    completions = [record for record in run.records if isinstance(record, Completion) and record.token_ids]
+    if not completions:
+        raise RecordError(f"{run.name} holds no steps; give a run that `negtemp run`, `compare` or `sweep` has saved")
+    return Emitted(run.header, tuple(completions))
