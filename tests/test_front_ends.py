@@ -1,4 +1,6 @@
-"""llama-completion and llama_cpp.Llama draw below zero what `negtemp run` draws, filters off or at their defaults."""
+"""llama-completion and llama_cpp.Llama draw below zero what `negtemp run` draws, filters off or at their defaults; and
+whatever is drawn, the text of `llama_cpp.Llama` is that of the tokens, whole and streamed.
+"""
 
 import json
 import os
@@ -8,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models import spm_vocabulary, write_llama
 from paths import PROMPTS, TOKENS, expected
 
 from negtemp.experiments.settings import PROMPT
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.model.library import Library
+from negtemp.model.llama.model import Model
 from negtemp.records import Step
 
 AT = (0.001, -0.001, -1e-6)
@@ -182,3 +187,103 @@ def test_llama_keeps_to_max_tokens_where_no_byte_completes_a_character(bindings:
 def test_llama_refuses_what_means_nothing(bindings: dict[str, Any]) -> None:
     assert bindings["mirostat"] == "mirostat needs a temperature of 0 or above"
     assert bindings["nan"] == "temperature must be a number"
+
+
+TEXTS = """
+import json, sys
+import llama_cpp
+
+class Recording(llama_cpp.Llama):
+    def generate(self, *args, **options):
+        self.drawn = []
+        for token in super().generate(*args, **options):
+            self.drawn.append(token)
+            yield token
+
+def texts(options):
+    whole = llama.create_completion(**options)["choices"][0]
+    ids = llama.drawn
+    streamed = [chunk["choices"][0] for chunk in llama.create_completion(**options, stream=True)]
+    places = [choice["logprobs"] for choice in (whole, *streamed) if choice["logprobs"]]
+    logprobs = [[float(value) for value in place["token_logprobs"]] for place in places]
+    return {"ids": ids, "whole": whole["text"], "streamed": "".join(choice["text"] for choice in streamed),
+            "logprobs": logprobs[0] if logprobs else [], "streamed logprobs": sum(logprobs[1:], []),
+            "detokenized": llama.detokenize(ids, special=True).decode("utf-8", "replace")}
+
+model, calls = sys.argv[1], json.loads(sys.stdin.read())
+llama = Recording(model, n_ctx=256, n_threads=1, logits_all=True, verbose=False)
+print(json.dumps([texts(options) for options in calls]))
+"""
+LONG = [b"x" * count for count in (31, 32, 33, 40, 200, 5000)]
+SHORT = [b"\xe2\x96\x81ab", b"\xe2\x96\x81cd", b"ef", "é".encode(), "😀".encode()]
+BOS, FIRST_BYTE, FIRST_PIECE = 1, 3, 259
+# a byte that completes nothing, the four of one character, and the first of another
+BYTES = [FIRST_BYTE + byte for byte in (0x80, *"😀".encode(), 0xC3)]
+
+
+def texts_of(path: Path, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What llama_cpp.Llama answers to each call, whole and streamed, and the ids that it drew."""
+    asked = {"prompt": "ab", "temperature": -5.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "seed": 1, "max_tokens": 6}
+    done = subprocess.run(
+        [sys.executable, "-c", TEXTS, path], input=json.dumps([{**asked, **call} for call in calls]),
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+def favoured(tokens: list[int]) -> dict[str, Any]:
+    """The option that makes these tokens all that is drawn below zero."""
+    return {"logit_bias": dict.fromkeys(tokens, -99.0)}
+
+
+@pytest.fixture(scope="module")
+def wordy_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights whose vocabulary has long tokens."""
+    return write_llama(tmp_path_factory.mktemp("models") / "wordy.gguf", spm_vocabulary([*LONG, *SHORT]))
+
+
+@pytest.fixture(scope="module")
+def pieces(compiled: Library, wordy_path: Path) -> list[bytes]:
+    """The text of each of its tokens, as `negtemp run` has it; a control token has none."""
+    with Model(compiled, wordy_path) as model:
+        vocabulary = model.vocabulary
+        control = set(vocabulary.in_categories(["control", "unknown"]))
+        return [b"" if token in control else vocabulary.piece(token) for token in range(vocabulary.size)]
+
+
+def test_llama_gives_the_whole_of_a_long_token(wordy_path: Path) -> None:
+    calls = [{**favoured([FIRST_PIECE + number]), "max_tokens": 2} for number in range(len(LONG))]
+    answers = texts_of(wordy_path, calls)
+    assert [answer["whole"] for answer in answers] == [2 * piece.decode() for piece in LONG]
+    assert [answer["detokenized"] for answer in answers] == [2 * piece.decode() for piece in LONG]
+
+
+def test_llama_keeps_the_space_after_a_bos_that_was_drawn(wordy_path: Path, pieces: list[bytes]) -> None:
+    spaced = [token for token, piece in enumerate(pieces) if piece.startswith(b" ")]
+    calls = [{**favoured([BOS, *spaced]), "seed": seed, "logprobs": 1} for seed in range(20)]
+    answers = [answer for answer in texts_of(wordy_path, calls) if answer["ids"][0] == BOS]
+    assert answers
+    for answer in answers:
+        text = b"".join(pieces[token] for token in answer["ids"]).decode()
+        assert (answer["whole"], answer["streamed"]) == (text, text)
+        assert answer["streamed logprobs"] == pytest.approx(answer["logprobs"])
+
+
+@pytest.mark.parametrize("options", [{}, {"logprobs": 1}], ids=["plain", "logprobs"])
+def test_llama_streams_what_it_returns_whole(wordy_path: Path, pieces: list[bytes], options: dict[str, Any]) -> None:
+    words = [FIRST_PIECE + len(LONG) + number for number in range(len(SHORT))]
+    calls = [{**favoured([BOS, *BYTES, *words]), "seed": seed, "max_tokens": 16, **options} for seed in range(40)]
+    answers = texts_of(wordy_path, calls)
+    # the three bytes that a character may still want are drawn beyond the limit
+    assert any("😀" in answer["whole"] for answer in answers)
+    for answer in answers:
+        text = b"".join(pieces[token] for token in answer["ids"]).decode(errors="ignore")
+        assert (answer["whole"], answer["streamed"]) == (text, text)
+
+
+def test_llama_ends_at_the_stop_that_comes_first_whole_and_streamed(wordy_path: Path) -> None:
+    call = {**favoured([FIRST_PIECE + len(LONG)]), "stop": ["b", "a"]}
+    [answer] = texts_of(wordy_path, [call])
+    assert (answer["whole"], answer["streamed"]) == (" ", " ")
