@@ -9,11 +9,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 from models import spm_vocabulary, write_llama
+from serving import ONE_THREAD, require_server
 
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
+from negtemp.server import Address, Server
 
 # neither a busy machine nor a folder that cannot be written is a failure
 hypothesis.settings.register_profile(
@@ -101,3 +103,15 @@ def hostile(compiled: Library, hostile_path: Path) -> Iterator[Model]:
     """The hostile model, loaded."""
     with Model(compiled, hostile_path) as model:
         yield model
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The patched llama-server on the bundled model."""
+    require_server()
+    # the bundled model knows no roles: after a real template its least likely tokens lie within rounding of each other
+    template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    options = ["--parallel", "8", "--ctx-size", "4096", "--slots", "--jinja", "--chat-template", template, *ONE_THREAD]
+    with Server(model_file.bundled(), Address(port=0), options) as running:
+        running.wait_until_ready()
+        yield running

@@ -3,55 +3,26 @@
 import io
 import json
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-import typer
 from paths import CLOSE_NATS, PROMPTS, TOKENS, expected
+from serving import ONE_THREAD, complete, events
 
-from negtemp.cli.app import app
-from negtemp.errors import EngineMissingError, NegtempError, UsageError
 from negtemp.experiments.settings import PROMPT
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score
-from negtemp.server import Address, Server, executable
+from negtemp.server import Address, RefusedError, Server
 from negtemp.theory.boltzmann import energy, heat_capacity
 
 NO_TEXT = ("byte", "control", "unknown")
-# the bundled model knows no roles: after a real template its least likely tokens lie within rounding of each other
-TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-# threads that wait for each other are slow where other programs run
-ONE_THREAD = ("--threads", "1")
-NEGTEMP = str(Path(sys.executable).with_name("negtemp"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """The patched llama-server on the bundled model; where it must be there, its absence is a failure."""
-    try:
-        executable()
-    except EngineMissingError as missing:
-        if os.environ.get("NEGTEMP_REQUIRE_TOOLS"):
-            raise
-        pytest.skip(str(missing))
-    options = ["--parallel", "8", "--ctx-size", "4096", "--slots", "--jinja", "--chat-template", TEMPLATE, *ONE_THREAD]
-    with Server(model_file.bundled(), Address(port=0), options) as running:
-        running.wait_until_ready()
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +41,6 @@ def bans(engine: Engine) -> dict[str, int]:
 def path(engine: Engine, temperature: float, prompt: str = PROMPT, close: float = CLOSE_NATS) -> str:
     """The text of `negtemp run` with the same mask, as far as a server must give it."""
     return b"".join(step.raw for step in expected(engine, temperature, prompt, close, mask=NO_TEXT)).decode()
-
-
-def complete(client: openai.OpenAI, temperature: float, prompt: str = PROMPT, seed: int = 1, **options: Any) -> str:
-    """The text that an openai client gets."""
-    extra = {"ignore_eos": True, **options.pop("extra", {})}
-    asked = {"model": "any", "prompt": prompt, "temperature": temperature, "max_tokens": TOKENS, "seed": seed}
-    answer = client.completions.create(**asked, **options, extra_body=extra)  # type: ignore[call-overload]
-    if options.get("stream"):
-        return "".join(chunk.choices[0].text for chunk in answer if chunk.choices)
-    return str(answer.choices[0].text)
 
 
 def chat(client: openai.OpenAI, temperature: float, **options: Any) -> str:
@@ -198,89 +159,45 @@ def test_a_client_that_leaves_frees_its_slot(server: Server, client: openai.Open
         time.sleep(0.05)
 
 
-def test_a_server_that_takes_no_sign_is_not_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.prove()
-    monkeypatch.setattr(Server, "_first_token", lambda *_: [7])
-    with pytest.raises(NegtempError, match="--tools"):
-        server.prove()
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", ["max_tokens", "n_predict"])
+def test_no_token_is_none(server: Server, name: str, stream: bool) -> None:
+    body = {"prompt": PROMPT, "temperature": -0.001, name: 0, "stream": stream}
+    [*_, last] = events(server, "v1/completions", body)
+    assert (last["choices"][0]["text"], last["choices"][0]["finish_reason"]) == ("", "length")
+    assert last["usage"]["completion_tokens"] == 0
 
 
-def test_an_address_that_others_reach_needs_a_key() -> None:
-    with pytest.raises(UsageError, match="api-key"):
-        Address("0.0.0.0", 8080)
-    assert Address("0.0.0.0", 8080, "secret").url == "http://0.0.0.0:8080/v1"
-    assert Address("::1", 80).url == "http://[::1]:80/v1"
+def test_a_temperature_of_true_is_no_temperature_of_1(server: Server) -> None:
+    with pytest.raises(RefusedError, match="must be a number") as refused:
+        server.ask("v1/completions", {"prompt": PROMPT, "max_tokens": 1, "temperature": True})
+    assert refused.value.status == 400
 
 
-def test_a_port_in_use_is_one_line(server: Server) -> None:
-    done = subprocess.run(
-        [NEGTEMP, "serve", "--port", str(server.address.port)], capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "--port" in done.stderr and done.stderr.count("\n") == 1
+def test_a_prompts_log_probabilities_are_refused_by_name(server: Server) -> None:
+    with pytest.raises(RefusedError, match="log-probabilities of a prompt") as refused:
+        server.ask("v1/completions", {"prompt": PROMPT, "max_tokens": 1, "echo": True, "logprobs": 1})
+    assert refused.value.status == 400
 
 
-def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.gguf"
-    whole = model_file.bundled().read_bytes()
-    broken.write_bytes(whole[: len(whole) // 2])
-    done = subprocess.run(
-        [NEGTEMP, "serve", "--port", "0", "-m", str(broken)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("negtemp: llama-server cannot serve")
-
-
-@contextmanager
-def serving(*options: str) -> "Iterator[tuple[subprocess.Popen[str], int]]":
-    """`negtemp serve` as a user starts it, and its port, once it says that it serves."""
-    command = [NEGTEMP, "serve", "--port", "0", *ONE_THREAD, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process, int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
-        finally:
-            process.terminate()
-
-
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
-def test_a_signal_stops_it_and_frees_the_port(server: Server, sent: signal.Signals, status: int) -> None:
-    with serving() as (process, port):
-        process.send_signal(sent)
-        process.communicate(timeout=30)
-        assert process.returncode == status
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def test_a_server_that_dies_is_one_line(server: Server) -> None:
-    with serving() as (process, _):
-        [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(child), signal.SIGKILL)
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 1
-        assert errors.splitlines()[-1].startswith("negtemp: llama-server ended with status -9")
+def test_an_answer_and_its_stream_are_equal_wherever_they_end(engine: Engine, server: Server) -> None:
+    vocabulary = engine.model.vocabulary
+    byte = {vocabulary.piece(token): token for token in vocabulary.in_categories(["byte"])}
+    words = vocabulary.tokenize("ab")
+    # an invalid byte, the four of one character, the first of another, and words that may begin a stop
+    pool = [byte[bytes([value])] for value in (0x80, *"😀".encode(), 0xC3)] + words
+    asked = {"prompt": PROMPT, "temperature": -5, "ignore_eos": True, "return_tokens": True, "n_probs": 1,
+             "stop": ["abba"], "logit_bias": [[token, -99] for token in pool]}  # fmt: skip
+    for seed in range(40):
+        body = {**asked, "seed": seed, "n_predict": 1 + seed % 8}
+        [whole] = events(server, "completion", body)
+        chunks = events(server, "completion", {**body, "stream": True})
+        assert "".join(chunk["content"] for chunk in chunks) == whole["content"]
+        assert [token for chunk in chunks[:-1] for token in chunk["tokens"]] == whole["tokens"]
+        places = [place["id"] for place in whole["completion_probabilities"]]
+        assert places == whole["tokens"]
+        assert [place["id"] for c in chunks for place in c.get("completion_probabilities", [])] == places
 
 
 def test_the_model_goes_by_its_name_not_by_its_path(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [model_file.bundled().stem]
-
-
-def test_a_key_is_asked_of_every_client(server: Server) -> None:
-    with serving("--api-key", "secret") as (_, port):
-        for key, answers in (("secret", True), ("guess", False)):
-            with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as asking:
-                try:
-                    complete(asking, -0.001)
-                except openai.AuthenticationError:
-                    assert not answers
-                else:
-                    assert answers
-
-
-def test_llama_servers_own_options_reach_it_whole() -> None:
-    given = ["-md", "draft.gguf", "-hf", "org/repo", "-np", "2", "--temp", "-0.5", "-c", "512"]
-    command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
-    context = command.make_context("serve", ["-m", "model.gguf", *given])
-    assert context.args == given
-    assert context.params["model"] == Path("model.gguf")

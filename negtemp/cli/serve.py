@@ -1,25 +1,46 @@
 """`negtemp serve`: the patched llama-server, with every filter off, for any client of the OpenAI API."""
 
+import os
 import re
 import signal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from negtemp.cli import options
+from negtemp.errors import UsageError
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+# options that make llama-server fetch or choose a model itself, and the variables that do the same
+_OTHER_MODELS = {
+    "-hf": "LLAMA_ARG_HF_REPO", "-hfr": "", "--hf-repo": "", "-hff": "LLAMA_ARG_HF_FILE", "--hf-file": "",
+    "-mu": "LLAMA_ARG_MODEL_URL", "--model-url": "", "-dr": "LLAMA_ARG_DOCKER_REPO", "--docker-repo": "",
+    "--models-dir": "LLAMA_ARG_MODELS_DIR", "--models-preset": "LLAMA_ARG_MODELS_PRESET",
+}  # fmt: skip
+_NAMED_MODEL = re.compile(r"--(embd|fim|gpt-oss|vision)-.+-(default|spec)")
 
 
 class ServeCommand(TyperCommand):
-    """Leaves llama-server's short options whole: `-md FILE` would else be read as `-m d`, and `-hf` as `-h -f`."""
+    """Leaves llama-server's options whole, in the spellings that it takes and in `--name=value`, which it does not."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        hidden = [f"\0{part}" if re.fullmatch(r"-[a-zA-Z]{2,}", part) else part for part in args]
+        # `-md FILE` would else be read as `-m d`, and `-hf` as `-h -f`
+        hidden = [f"\0{part}" if re.fullmatch(r"-[a-zA-Z]{2,}", part) else _dashed(part) for part in args]
         rest = super().parse_args(ctx, hidden)
-        ctx.args = [part.removeprefix("\0") for part in ctx.args]
+        ctx.args = [part for given in ctx.args for part in _parts(given.removeprefix("\0"))]
         return rest
+
+
+def _dashed(part: str) -> str:
+    """An option's name with dashes, as llama-server reads `--api_key`."""
+    name, equals, value = part.partition("=")
+    return f"{name.replace('_', '-')}{equals}{value}" if re.fullmatch(r"--[\w.-]+", name) else part
+
+
+def _parts(part: str) -> list[str]:
+    return part.split("=", 1) if re.match(r"--[\w.-]+=", part) else [part]
 
 
 _EXAMPLE = """\
@@ -31,32 +52,70 @@ def serve(
     context: typer.Context,
     model: options.Model = None,
     host: Annotated[
-        str, typer.Option("--host", help="address to listen on; one that others reach needs an --api-key")
+        str,
+        typer.Option(
+            "--host", envvar="LLAMA_ARG_HOST", help="address to listen on; one that others reach needs an --api-key"
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 takes any free one")] = 8080,
+    port: Annotated[int, typer.Option("--port", envvar="LLAMA_ARG_PORT", help="0 takes any free one")] = 8080,
     api_key: Annotated[
-        str | None, typer.Option("--api-key", metavar="KEY", envvar="LLAMA_API_KEY", help="what clients must send")
+        list[str] | None,
+        typer.Option("--api-key", metavar="KEY", envvar="LLAMA_API_KEY", help="what clients must send; may be several"),
     ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option("--api-key-file", metavar="FILE", envvar="LLAMA_ARG_API_KEY_FILE", help="keys, one a line"),
+    ] = None,
+    api_prefix: Annotated[
+        str, typer.Option("--api-prefix", metavar="PATH", envvar="LLAMA_ARG_API_PREFIX", help="put before every path")
+    ] = "",
+    alias: Annotated[
+        str | None,
+        typer.Option(
+            "-a", "--alias", metavar="NAME", envvar="LLAMA_ARG_ALIAS", show_default="the file's",
+            help="the model's name for clients",
+        ),
+    ] = None,
+    ready_timeout: Annotated[
+        float, typer.Option("--ready-timeout", metavar="SECONDS", min=0, help="how long loading may take")
+    ] = 600.0,
     verbose: Annotated[bool, typer.Option("--verbose", help="show the server's own log on standard error")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Serve the OpenAI API at any temperature. Other options go to llama-server as they are."""
     import sys
 
     from negtemp.model import model_file
-    from negtemp.server import Address, Server
+    from negtemp.server import Address, Server, keys_in
 
-    path = model_file.resolve(model)
-    address = Address(host, port, api_key)
+    _refuse_other_models(context.args)
+    path = model_file.resolve(model or os.environ.get("LLAMA_ARG_MODEL"))
+    keys = [*(api_key or []), *([keys_in(api_key_file)] if api_key_file else [])]
+    address = Address(host.removeprefix("[").removesuffix("]"), port, "\n".join(keys), _rooted(api_prefix))
     for sent in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sent, _stop)
-    with Server(path, address, context.args, sys.stderr if verbose else None) as server:
+    with Server(path, address, context.args, sys.stderr if verbose else None, name=alias) as server:
         typer.echo(f"loading {model_file.shown(path)}", err=True)
-        server.wait_until_ready()
+        server.wait_until_ready(ready_timeout)
         server.prove()
-        url, key = server.address.url, "YOUR KEY" if api_key else "none"
-        typer.echo(f"serving {url}  (Ctrl-C stops)\n\n{_EXAMPLE.format(url=url, key=key, name=path.stem)}\n")
+        if server.settings()["mirostat"]:
+            typer.echo('mirostat is on: a request below zero needs "mirostat": 0, or is refused', err=True)
+        url, key = server.address.url, "YOUR KEY" if address.keys else "none"
+        name = server.name.split(",")[0]
+        typer.echo(f"serving {url}  (Ctrl-C stops)\n\n{_EXAMPLE.format(url=url, key=key, name=name)}\n")
         sys.stdout.flush()
         server.wait()
+
+
+def _refuse_other_models(given: list[str]) -> None:
+    named = [part for part in given if part in _OTHER_MODELS or _NAMED_MODEL.fullmatch(part)]
+    named += [variable for variable in _OTHER_MODELS.values() if os.environ.get(variable)]
+    if named:
+        raise UsageError(f"{named[0]} lets llama-server choose a model; name the file with -m")
+
+
+def _rooted(prefix: str) -> str:
+    path = prefix.strip("/")
+    return f"/{path}" if path else ""
 
 
 def _stop(*_: object) -> None:
