@@ -36,8 +36,8 @@ for record in model.compare(PROMPT, temperatures=[0.001, -0.001], n_predict=12):
 #
 # The logits after the prompt are all there is to know about the next token, at any T. On the axis of beta = 1/T nothing
 # special happens at infinite temperature: beta goes through 0, where every token is equally likely and S = ln V. The
-# most likely token rules at every beta > 0 and the least likely one at every beta < 0, but barely at first. Look at how
-# much farther one must go below zero before S has fallen by half.
+# most likely token dominates at every beta > 0 and the least likely one at every beta < 0, but barely at first. Look at
+# how much farther one must go below zero before S has fallen by half.
 
 # %%
 records = list(model.spectrum(PROMPT))
@@ -51,7 +51,7 @@ for state in states:
 print(f"S = ln(V)/2 at beta = {summary.half_entropy.positive:.3g} and {summary.half_entropy.negative:.3g}")
 
 # %% [markdown]
-# ## 3. Who rules at each end
+# ## 3. The dominant tokens of each side
 #
 # `piece` is a view that is safe to print, `raw` the bytes. Below zero expect halves of characters, words of other
 # languages, control tokens: what the model was hardly ever shown.
@@ -61,7 +61,7 @@ for name, tokens in (("above zero", summary.rulers.positive), ("below zero", sum
     print(name, *(f"{token.piece} ({token.logit:.2f})" for token in tokens), sep="   ")
 
 # %% [markdown]
-# ## 4. The shelf below zero, and what stands on it
+# ## 4. The plateau below zero, and what lies on it
 #
 # Between its two falls below zero S rests: the heat capacity has a dip. There the distribution is all but uniform over
 # a cluster of tokens that the model holds equally impossible, and exp(S) counts them. For the model that ships, the
@@ -80,14 +80,14 @@ print(f"tokens that the bundled model never saw in training: {sum(count == 0 for
 # %% [markdown]
 # ## 5. Along a continuation, and as a picture
 #
-# Each token drawn gives new logits and new rulers. How often does rule change hands at each end?
+# Each token drawn gives new logits and new dominant tokens. How often do they change on each side?
 
 # %%
 walk = [record for record in model.spectrum(PROMPT, betas=[0.0], along=10) if isinstance(record, Spectrum)]
 for name, sign in (("above zero", 1), ("below zero", -1)):
     rulers = [place.rulers.of(sign)[0].token_id for place in walk]
     changes = sum(a != b for a, b in pairwise(rulers))
-    print(f"{name}: ruler changed {changes} times in {len(walk) - 1} steps, {len(set(rulers))} different")
+    print(f"{name}: the dominant token changed {changes} times in {len(walk) - 1} steps, {len(set(rulers))} different")
 
 if plots.available():
     Path("below_zero.png").write_bytes(plots.spectrum([(states, summary)], ".png"))

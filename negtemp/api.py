@@ -270,7 +270,7 @@ def _texts(prompts: Sequence[Prompts], default: Sequence[str] = (PROMPT,)) -> tu
 
 def _temperature(temperature: float | None, beta: float | None) -> Temperature:
     if temperature is not None and beta is not None:
-        raise UsageError("temperature and beta are two answers to one question; give one of them")
+        raise UsageError("`temperature` and `beta` exclude each other; give one of them")
     if beta is not None:
         return Temperature.of_beta(beta)
     return Temperature.of(-0.001 if temperature is None else temperature)

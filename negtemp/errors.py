@@ -1,8 +1,8 @@
 """The exception tree: every failure that negtemp expects, with the exit status it ends in.
 
     NegtempError                     1  something failed; the message is one line: what, the value, what to do
-    ├── UsageError                   2  an option or argument that cannot be meant
-    │   └── UnknownKeywordError         a keyword that no function of the Python face has; a TypeError too
+    ├── UsageError                   2  a wrong option or argument
+    │   └── UnknownKeywordError         a keyword that the called function does not have; also a TypeError
     ├── EngineError                  5  the compiled library cannot be used
     │   ├── EngineMissingError          llama_cpp is not installed, or does not load
     │   └── UnpatchedLibraryError       it loads, but its temperature sampler is not ours
@@ -27,7 +27,7 @@ class NegtempError(Exception):
 
 
 class UsageError(NegtempError):
-    """A value that cannot be meant, such as a temperature of NaN."""
+    """A wrong value, such as a temperature of NaN."""
 
     exit_status = 2
 

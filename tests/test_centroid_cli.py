@@ -106,7 +106,7 @@ def test_tokens_by_name_and_by_id_are_placed(tied: Path) -> None:
         (2, ["--ids", "1.5"], "no token id"),
         (2, ["--ids", "x"], "no number"),
         (2, ["--ids", ""], "empty"),
-        (2, ["--tokens", "Temperature is a concept"], "is no token of this vocabulary but"),
+        (2, ["--tokens", "Temperature is a concept"], "is not one token of this vocabulary but"),
         (2, ["--tokens", ""], "no text"),
         (1, ["--from", "no such run"], "no such run"),
         (1, ["-m", "no such.gguf"], "no model file"),

@@ -141,12 +141,12 @@ def test_the_bars_are_shares_of_their_room() -> None:
     assert thermo.bar(0.5, 4, True) == "##"
 
 
-def test_the_continuation_counts_its_rulers(engine: Engine) -> None:
+def test_the_continuation_counts_its_dominant_tokens(engine: Engine) -> None:
     places = [summary for _, summary in placed(engine, PROMPT, along=4, betas=[0.0])]
     text = shown(lambda console: thermo.journey(places, console), 60)
     ids = [place.rulers.negative[0].token_id for place in places]
     changes = sum(a != b for a, b in pairwise(ids))
-    assert f"below zero: ruler changed {changes} times in 4 steps, {len(set(ids))} different" in text
+    assert f"below zero: the dominant token changed {changes} times in 4 steps, {len(set(ids))} different" in text
     assert max(map(cell_len, text.splitlines())) <= 60
 
 

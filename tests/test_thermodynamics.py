@@ -119,7 +119,7 @@ def test_extreme_betas_and_logits_give_numbers(beta: float) -> None:
     assert np.isfinite(list(state([1e30, -1e30, 3.5, 3.5], beta).values())[1:]).all()
 
 
-def test_the_ruler_is_the_extreme_token_and_ties_go_by_id() -> None:
+def test_the_dominant_token_is_the_extreme_token_and_ties_go_by_id() -> None:
     z = [4.0, -1.0, 9.0, 9.0, -1.0]
     assert t.favoured(z, 1, 3) == [2, 3, 0]
     assert t.favoured(z, -1, 3) == [1, 4, 0]
@@ -145,22 +145,22 @@ def test_half_entropy_is_where_the_entropy_is_half(sign: t.Sign, z: np.ndarray) 
         assert state(z, beta)["entropy"] == pytest.approx(math.log(len(z)) / 2, rel=1e-6)
 
 
-def test_a_cluster_of_tokens_makes_a_shelf_that_counts_them() -> None:
+def test_a_cluster_of_tokens_makes_a_plateau_that_counts_them() -> None:
     """300 tokens around -20, half a thousandth apart at most, under 700 around 0: S rests at ln 300 in between."""
     rng = np.random.default_rng(1)
     z = np.concatenate([rng.normal(0, 2, 700), rng.normal(-20, 5e-4, 300)])
-    beta = t.shelf_beta(z, -1)
+    beta = t.plateau_beta(z, -1)
     assert beta is not None and beta < 0
     assert math.exp(state(z, beta)["entropy"]) == pytest.approx(300, rel=1e-3)
     around = [state(z, beta * factor)["heat_capacity"] for factor in (0.5, 1.0, 2.0)]
     assert around[1] < min(around[0], around[2])
-    assert t.shelf_beta(-z, 1) == pytest.approx(-beta)
+    assert t.plateau_beta(-z, 1) == pytest.approx(-beta)
 
 
 @pytest.mark.parametrize("z", [[0.0, 1.0], np.linspace(-3, 3, 500), [2.0, 2.0, 2.0]], ids=["two", "even", "equal"])
 @SIGNS
-def test_without_a_cluster_there_is_no_shelf(sign: t.Sign, z: object) -> None:
-    assert t.shelf_beta(np.asarray(z), sign) is None
+def test_without_a_cluster_there_is_no_plateau(sign: t.Sign, z: object) -> None:
+    assert t.plateau_beta(np.asarray(z), sign) is None
 
 
 @pytest.mark.parametrize(("tied", "reached"), [(1, True), (2, False), (3, False)], ids=str)
@@ -172,7 +172,7 @@ def test_ties_can_keep_the_entropy_above_half(tied: int, reached: bool) -> None:
 
 @SIGNS
 @given(z=LOGITS)
-def test_half_share_is_where_the_ruler_holds_half(sign: t.Sign, z: np.ndarray) -> None:
+def test_half_share_is_where_the_dominant_token_holds_half(sign: t.Sign, z: np.ndarray) -> None:
     beta = t.half_share_beta(z, sign)
     if beta is None:
         assert t.ties(z, sign) > 1

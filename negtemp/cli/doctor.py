@@ -45,7 +45,7 @@ class Report:
 
 
 def examine() -> tuple[Report, int]:
-    """The report and the exit status that it deserves."""
+    """The report and its exit status."""
     from negtemp.errors import EngineMissingError, NegtempError
     from negtemp.model import library
 

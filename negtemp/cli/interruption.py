@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a long run: once ends it in order, twice at once.
+"""Ctrl-C and SIGTERM during a long run: the first ends it in order, the second at once.
 
 The first raises KeyboardInterrupt in the main thread as soon as llama.cpp returns from the decode under way. Python
 runs no handler before that, so a thread reads the signals from a pipe: it says what is going on where a decode takes
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 1.0
 
 @contextlib.contextmanager
 def graceful_stop() -> Iterator[threading.Event]:
-    """The event is set by the first signal, for whoever might not see the KeyboardInterrupt. Main thread only."""
+    """The event is set by the first signal, for code that may not see the KeyboardInterrupt. Main thread only."""
     seen = threading.Event()
 
     def first_raises(number: int, frame: FrameType | None) -> None:

@@ -2,9 +2,9 @@
 
     0 done   1 failure   2 usage   4 partial   5 engine missing or not patched   130 interrupted
 
-It also makes standard output take any text (a pipe may be ASCII). A reader that has gone wants no more: that ends
-quietly and is no failure (0). Ctrl-C counts from the first heavy import on, also where Python swallows it, until the
-work is done.
+It also makes standard output take any text (a pipe may be ASCII). A closed reader (such as `| head`) ends the
+program quietly with 0. Ctrl-C is honoured from the first heavy import on, also where Python swallows it, until the work
+is done.
 """
 
 import codecs
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _prepare_streams() -> None:
-    """Both streams take any text; one that the caller has closed (`>&-`) is one that nobody reads."""
+    """Both streams take any text; a stream that the caller has closed (`>&-`) is replaced by one that discards."""
     codecs.register_error("negtemp", _escape)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -98,7 +98,7 @@ def _fail(message: str, status: int) -> int:
 
 
 def _one_line(message: str) -> str:
-    """typer's message for a usage error with where to look next; empty where there is none."""
+    """typer's message for a usage error, with a pointer to --help; empty if typer has already shown help."""
     line = " ".join(message.split())
     return line and f"{line} (see --help)"
 

@@ -111,7 +111,7 @@ def settings(values: Mapping[str, Any]) -> Settings:
 def temperature(temp: float | None, beta: float | None, default: Temperature) -> Temperature:
     """The one temperature meant by --temp or --beta. Raises UsageError for both, or NaN."""
     if temp is not None and beta is not None:
-        raise UsageError(f"--temp {temp:g} and --beta {beta:g} are two answers to one question; give one of them")
+        raise UsageError(f"--temp {temp:g} and --beta {beta:g} exclude each other; give one of them")
     if temp is not None:
         return Temperature.of(temp)
     return default if beta is None else Temperature.of_beta(beta)
@@ -120,7 +120,7 @@ def temperature(temp: float | None, beta: float | None, default: Temperature) ->
 def temperatures(temps: str | None, betas: str | None, default: Sequence[Temperature]) -> list[Temperature]:
     """The list meant by --temps or --betas. Raises UsageError for both, an empty list, a word or NaN."""
     if temps is not None and betas is not None:
-        raise UsageError("--temps and --betas are two answers to one question; give one of them")
+        raise UsageError("--temps and --betas exclude each other; give one of them")
     if temps is not None:
         return [Temperature.of(value) for value in numbers("--temps", temps)]
     if betas is not None:
@@ -129,14 +129,14 @@ def temperatures(temps: str | None, betas: str | None, default: Sequence[Tempera
 
 
 def numbers(option: str, text: str) -> list[float]:
-    """Comma-separated numbers, `inf` and `-inf` among them. Raises UsageError naming the part that is none."""
+    """Comma-separated numbers, `inf` and `-inf` among them. Raises UsageError naming the part that is not a number."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     values = []
     for part in parts:
         try:
             values.append(float(part))
         except ValueError:
-            raise UsageError(f"{option} holds {printable(part.encode())!r}, which is no number") from None
+            raise UsageError(f"{option} holds {printable(part.encode())!r}, which is not a number") from None
     if not values:
         raise UsageError(f"{option} is empty; give numbers separated by commas, such as 0.001,-0.001")
     return values
@@ -194,6 +194,6 @@ def candidates(text: str | None) -> int | float | None:
 
 
 def require_exclusive(option: str, others: Sequence[str]) -> None:
-    """Raise UsageError where an option is given with others that it leaves no meaning to."""
+    """Raise UsageError where an option is given together with others that it cannot be combined with."""
     if others:
-        raise UsageError(f"{option} and {others[0]} cannot both be meant; leave one of them out")
+        raise UsageError(f"{option} cannot be combined with {others[0]}; leave one of them out")

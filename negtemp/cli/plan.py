@@ -26,7 +26,7 @@ from negtemp.printable import printable
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The plan as values of the command's parameters. Raises UsageError naming what cannot be meant."""
+    """The plan as values of the command's parameters. Raises UsageError naming the entry that is wrong."""
     shown = printable(os.fsencode(path), keep=" ")
     try:
         fields = tomllib.loads(path.read_bytes().decode("utf-8"))
@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"the plan {shown} is not TOML: {printable(str(error).encode(), keep=' ')}") from None
     sampling = fields.pop("sampling", {})
     if not isinstance(sampling, dict):
-        raise UsageError(f"the plan {shown} has a sampling that is no table; begin it with [sampling]")
+        raise UsageError(f"the plan {shown} has a `sampling` that is not a table; begin it with [sampling]")
     try:
         return {
             name: value
@@ -53,7 +53,7 @@ Reader = Callable[[Any, Path], Any]
 def _parameters(known: Mapping[str, tuple[str, Reader]], section: Mapping[str, Any], folder: Path) -> Any:
     for key, value in section.items():
         if key not in known:
-            raise UsageError(f"has {printable(key.encode())!r}, which is none of {', '.join(known)}")
+            raise UsageError(f"has {printable(key.encode())!r}, which is not one of {', '.join(known)}")
         name, reader = known[key]
         try:
             yield name, reader(value, folder)

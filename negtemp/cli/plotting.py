@@ -10,7 +10,7 @@ from negtemp.views import plots
 
 
 def check(path: Path | None) -> None:
-    """Raises UsageError for a format that is none of ours, OutputError where matplotlib or the folder is missing."""
+    """Raises UsageError for an unknown format, OutputError where matplotlib or the folder is missing."""
     if path is None:
         return
     if path.suffix.lower() not in plots.FORMATS:

@@ -53,14 +53,14 @@ def spectrum(
     json: options.Json = False,
     output: options.Output = None,
 ) -> None:
-    """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and which tokens rule."""
+    """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and the dominant tokens."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import plotting, rendering, session
     from negtemp.experiments import spectrum as experiment
     from negtemp.theory.temperature import GREEDY, Temperature
 
     if along == 0 and (temp is not None or beta is not None):
-        raise UsageError("a spectrum is of every temperature; --temp and --beta only draw the tokens of --along N")
+        raise UsageError("a spectrum covers every temperature; --temp and --beta need --along N")
     grid = options.temperatures(None, betas, [Temperature.of_beta(value) for value in experiment.BETAS])
     at = options.temperature(temp, beta, GREEDY)
     settings = options.settings({**sampling, "n_predict": max(along, 1)})

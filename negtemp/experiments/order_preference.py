@@ -5,8 +5,8 @@ be as sure as they like, but of nothing that the order of a text knows. The text
 not generated, so that no model judges its own words.
 
 Every token is compared with itself where the shuffles put it, so a model that knows only which tokens are frequent
-gains nothing. A pair of neighbours counts once, however many texts hold it: one chance liking for a common pair, such
-as the bytes of a space, would else pass for a liking of all texts.
+gains nothing. A pair of neighbours counts once, however many texts hold it. Otherwise one
+common pair, such as the bytes of a space, that happens to be likely would make every text look preferred.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Beginnings of plain English for experiments that need several: the article's own prompt and two dozen of our own.
+"""Beginnings of plain English for experiments that need several: the article's own prompt and two dozen more.
 
 Short, about different things, none of them a quotation. What follows each is left to the model; each is also a piece
 of English that a model can be tested on (`coherence`).

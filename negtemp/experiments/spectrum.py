@@ -126,7 +126,7 @@ class _Place:
         )  # fmt: skip
 
     def _shelf(self, sign: thermo.Sign) -> Shelf | None:
-        beta = thermo.shelf_beta(self._allowed, sign)
+        beta = thermo.plateau_beta(self._allowed, sign)
         if beta is None:
             return None
         curves = thermo.curves(self._allowed, [beta])

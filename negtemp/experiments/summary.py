@@ -65,7 +65,7 @@ def _summary(at: Temperature, units: Sequence[_Unit], errors: int) -> Summary:
 
 
 def _mean(values: Iterable[tuple[str, float | None]]) -> Estimate:
-    """The mean of (prompt, value), those that are none left out."""
+    """The mean of (prompt, value), None and NaN left out."""
     by_prompt: defaultdict[str, list[float]] = defaultdict(list)
     for prompt, value in values:
         if value is not None and math.isfinite(value):

@@ -22,7 +22,7 @@ OFTEN = 6
 
 
 def beside(model: Path) -> Path | None:
-    """The file of counts that lies beside a model file and bears its name; None where there is none."""
+    """The file NAME.counts.json beside the model NAME.gguf, or None."""
     path = model.with_suffix(".counts.json")
     return path if path.is_file() else None
 

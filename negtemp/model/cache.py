@@ -1,6 +1,6 @@
-"""Small facts that are dear to find out, kept in the user's cache folder: a JSON object each.
+"""Small facts that are expensive to compute, kept in the user's cache folder: a JSON object each.
 
-What cannot be kept is found out again, and a file that is damaged or not ours counts as none; so nothing here fails.
+What cannot be kept is computed again, and a damaged or foreign file is ignored; so nothing here fails.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def write(entry: str, value: Mapping[str, Any]) -> None:
 
 
 def _folder() -> Path:
-    """Where programs of this user keep what can be made again; nowhere where the user has no home."""
+    """Where programs of this user keep what can be made again; the null device for a user without a home."""
     try:
         found = platformdirs.user_cache_path("negtemp", appauthor=False)
     except RuntimeError:  # a user without one, as in many containers

@@ -2,7 +2,7 @@
 
     DIR/manifest.json   settings, model, patches, machine, versions (`manifest`)
     DIR/records.jsonl   the lines of each finished unit (`lines`)
-    DIR/lock            held by the process that writes, and by nobody once that process is gone
+    DIR/lock            held by the process that writes, and free once that process has ended
 
 Opening a directory again resumes it: what a crash tore is cut, finished units are known by their keys, other settings
 are refused with the difference, another process is refused while one writes. A write that fails is undone, so that a
@@ -51,7 +51,7 @@ class Store:
         """Begins or resumes the run. `finished` holds the keys of what is done, `saved` counts it.
 
         Raises UsageError where the folder belongs to another run, RecordError where what it holds cannot be read,
-        OutputError where another process writes it or nobody can.
+        OutputError where another process writes it or it is not writable.
         """
         self.folder, self._shown = folder, printable(os.fsencode(folder), keep=" ")
         self._waiting: list[Record] = []

@@ -7,14 +7,15 @@ With energies `E_i = -z_i` (logits in nats), `<>` the mean at beta and V the tok
 S is ln V at beta = 0 and falls on both sides, to the logarithm of the number of tokens tied at the extreme. U falls all
 the way, from -min z at -inf to -max z at +inf. So each question asked here has one answer on each side, or none.
 
-Which token rules? The most probable one at any beta > 0 is the argmax of the logits and at any beta < 0 the argmin,
-however small beta is: within one distribution rule changes hands once, at beta = 0, where all tokens are equal and none
-rules. What moves gradually is how firmly it rules: `half_share_beta` says from where on the ruler holds half of the
-probability. From one position of a text to the next the rulers change as the logits do.
+The dominant token is the most probable one: the argmax of the logits at any beta > 0 and the argmin at any beta < 0,
+however small beta is. Within one distribution it changes once, at beta = 0, where all tokens are equally probable. What
+changes gradually is its share: `half_share_beta` is the beta from which on it holds half of the probability. From one
+position of a text to the next the dominant tokens change as the logits do. (Records call them `rulers`.)
 
 S need not fall evenly. Where a cluster of tokens lies apart at one end of the logits, S first falls to the logarithm of
-their number, rests, and falls again when the cluster itself is resolved: C has two peaks and a dip between them, the
-shelf. exp(S) there counts the cluster. Below zero that is the tokens which the model holds equally impossible.
+their number, stays there, and falls again when the cluster itself is resolved: C has two peaks and a dip between them,
+the plateau (in records: `shelf`). exp(S) there counts the cluster: below zero, the tokens that the model holds equally
+impossible.
 
 All of it is exact float64 sums over the whole vocabulary; nothing is sampled or interpolated. It leaves out the view
 and the choice of betas (`axis`); `boltzmann` is the same for one beta, and for many distributions.
@@ -99,7 +100,7 @@ def _block(z: Array, beta: Array) -> Array:
     )
 
 
-def shelf_beta(logits: ArrayLike, sign: Sign) -> float | None:
+def plateau_beta(logits: ArrayLike, sign: Sign) -> float | None:
     """The beta of this sign, nearest to 0, where C has a minimum between two maxima; None where C has but one.
 
     Looked for at every place of the axis's default grid, then narrowed to six digits.
@@ -131,7 +132,7 @@ def ties(logits: ArrayLike, sign: Sign) -> int:
 
 
 def favoured(logits: ArrayLike, sign: Sign, count: int) -> list[int]:
-    """Ids of the `count` tokens that this sign of beta favours most, the ruler first, ties by id; none is masked."""
+    """Ids of the `count` unmasked tokens that this sign of beta favours most, the dominant one first, ties by id."""
     z = np.asarray(logits, dtype=np.float64)
     order = np.argsort(-sign * z, kind="stable")
     return [int(token_id) for token_id in order[np.isfinite(z[order])][:count]]

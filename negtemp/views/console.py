@@ -35,7 +35,7 @@ def stdout(file: IO[str] | None = None) -> Console:
 
 
 def lead_nowhere(stream: IO[str]) -> None:
-    """Point a stream at nothing, so that what waits to be written, at exit at the latest, cannot fail again."""
+    """Redirect a stream to the null device, so that flushing it, at exit at the latest, cannot fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -36,7 +36,7 @@ _SETTINGS: dict[str, Any] = {
 }
 _LEGEND_MOST = 8
 _LABEL_LONGEST = 48
-_RULER_NAMES = 3
+_DOMINANT_NAMES = 3
 
 
 def available() -> bool:
@@ -95,7 +95,7 @@ def _mark(axes: "Axes", axis: BetaAxis, summary: Spectrum, colour: Any, named: b
     """ln V, and where S has fallen to half of it."""
     axes.axhline(summary.max_entropy, color="grey", linewidth=0.8, linestyle=":")
     if named:
-        _mark_shelf(axes, axis, summary)
+        _mark_plateau(axes, axis, summary)
         axes.annotate("ln V", (-axis.end, summary.max_entropy), (3, -9), textcoords="offset points", fontsize=8)
     for beta in (summary.half_entropy.positive, summary.half_entropy.negative):
         if beta is None or not axis.holds(beta):
@@ -107,7 +107,7 @@ def _mark(axes: "Axes", axis: BetaAxis, summary: Spectrum, colour: Any, named: b
             axes.annotate(f"S = ln(V)/2\nβ = {beta:.4g}", place, (6, -4), textcoords="offset points", fontsize=8)
 
 
-def _mark_shelf(axes: "Axes", axis: BetaAxis, summary: Spectrum) -> None:
+def _mark_plateau(axes: "Axes", axis: BetaAxis, summary: Spectrum) -> None:
     """Where S rests on its way down, with the number of tokens that stand equal there."""
     for shelf in (summary.shelf.positive, summary.shelf.negative):
         if shelf is not None and axis.holds(shelf.beta):
@@ -160,7 +160,7 @@ def _prompt(summary: Spectrum) -> str:
 
 
 def _names(summary: Spectrum, sign: int) -> str:
-    tokens = summary.rulers.of(sign)[:_RULER_NAMES]
+    tokens = summary.rulers.of(sign)[:_DOMINANT_NAMES]
     return ",  then ".join(f"{token.token_id} '{_cut(text(token.raw))}'" for token in tokens)
 
 

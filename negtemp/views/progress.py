@@ -32,7 +32,7 @@ def _lines(items: Iterable[Item], total: int, what: str, console: Console, befor
     for done, item in enumerate(items):
         now = time.monotonic()
         pace = (reached - started) / max(1, done)
-        # items may come many at once: only before a wait do those that came tell the pace
+        # items may arrive in bursts: only an item that was waited for gives a fair average
         if done and now - last >= _LINE_EVERY_SECONDS and now - reached >= pace / 2:
             left = pace * max(0, total - before - done) - (now - reached)
             console.print(f"{what}: {before + done} of {total}, about {max(left, 0):.0f} s left", soft_wrap=True)

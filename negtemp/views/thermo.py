@@ -1,4 +1,5 @@
-"""A spectrum on a terminal or in a pipe: charts of S, U, C and the density of logits, or a table with bars; who rules.
+"""A spectrum on a terminal or in a pipe: charts of S, U, C and the density of logits, or a table with bars; the most
+probable tokens.
 
 The charts need plotext (`charts`); without it, and where particular betas were asked for, the states are a table. Model
 text is always made safe by `printable`, and stands last in its line. It leaves out images (`plots`).
@@ -47,7 +48,7 @@ def report(states: Sequence[Thermo], spectrum: Spectrum, console: Console, as_ta
         *drawn,
         Text(),
         *figures(spectrum, ascii_only),
-        *rulers(spectrum, ascii_only),
+        *dominant(spectrum, ascii_only),
     ]
 
 
@@ -115,8 +116,8 @@ def _thinned(states: Sequence[Thermo]) -> list[Thermo]:
 
 
 def table(states: Sequence[Thermo], spectrum: Spectrum, width: int, ascii_only: bool) -> Table:
-    """A row for each state, with a bar of S as a share of ln V, and the probability of the ruler at its end."""
-    drawn = _table(_beta(ascii_only), "T", "S", "", "U", "C", "ruler's p")
+    """A row for each state: a bar of S as a share of ln V, and the probability of the dominant token."""
+    drawn = _table(_beta(ascii_only), "T", "S", "", "U", "C", "top p")
     drawn.columns[3].justify = "left"
     room = max(3, min(30, width - 56))
     for state in states:
@@ -142,11 +143,11 @@ def bar(share: float, room: int, ascii_only: bool) -> str:
 
 
 def figures(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
-    """The figures: V and ln V, S at T = 1, where S has halved, from where on the ruler holds half."""
+    """The figures: V and ln V, S at T = 1, where S has halved, from which beta on the dominant token holds half."""
     masked = f" ({spectrum.masked:,} masked)" if spectrum.masked else ""
     drawn = _table("", _beta(ascii_only), "T")
     drawn.columns[0].justify = "left"
-    for what, pair in (("S = ln(V)/2", spectrum.half_entropy), ("the ruler's p = 1/2", spectrum.half_share)):
+    for what, pair in (("S = ln(V)/2", spectrum.half_entropy), ("top p = 1/2", spectrum.half_share)):
         for sign, side in _SIDES:
             beta = pair.of(sign)
             at = Temperature.of_beta(beta).temperature if beta is not None else None
@@ -154,12 +155,12 @@ def figures(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
     return [
         Text(f"{spectrum.tokens:,} tokens{masked}, ln V = {spectrum.max_entropy:.3f} nats"),
         Text(f"at T=1: S = {spectrum.entropy:.3f} nats, as of {math.exp(spectrum.entropy):,.4g} equal tokens"),
-        *_shelves(spectrum, ascii_only),
+        *_plateaus(spectrum, ascii_only),
         Text(), drawn,
     ]  # fmt: skip
 
 
-def _shelves(spectrum: Spectrum, ascii_only: bool) -> list[Text]:
+def _plateaus(spectrum: Spectrum, ascii_only: bool) -> list[Text]:
     """Where S rests on its way down, and how many tokens stand equal there."""
     name = _beta(ascii_only)
     found = [(side, spectrum.shelf.of(sign)) for sign, side in _SIDES]
@@ -178,7 +179,7 @@ def _table(*names: str) -> Table:
     return drawn
 
 
-def rulers(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
+def dominant(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
     """The tokens that each sign favours most; the piece last, so that right-to-left letters disturb nothing."""
     pieces: list[Piece] = []
     for sign, side in _SIDES:
@@ -186,7 +187,7 @@ def rulers(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
         tied = f" ({ties:,} tie for it)" if ties > 1 else ""
         pieces += [
             Text(),
-            Text(f"rules at every T {side}{tied}, and who comes next:"),
+            Text(f"most probable at every T {side}{tied}, and what comes next:"),
             _ranking(spectrum, sign, ascii_only),
         ]
     return pieces
@@ -206,31 +207,32 @@ def _ranking(spectrum: Spectrum, sign: int, ascii_only: bool) -> Table:
 
 
 def journey(places: Sequence[Spectrum], console: Console) -> list[Piece]:
-    """How the rulers change along a continuation: a row for each position, and how often rule changed hands."""
+    """How the dominant tokens change along a continuation: a row for each position, then the counts."""
     ascii_only = console.options.ascii_only
-    drawn = _table("#", "S", "half +", "half -", "shelf", "rules +", "rules -")
+    drawn = _table("#", "S", "half +", "half -", "plateau", "top +", "top -")
     drawn.add_column("drawn", overflow="fold")
     for place in places:
         drawn.add_row(
             str(place.position), f"{place.entropy:.3f}", _short(place.half_entropy.positive),
-            _short(place.half_entropy.negative), _shelf(place), _ruler_id(place, 1), _ruler_id(place, -1),
+            _short(place.half_entropy.negative), _plateau(place), _top_id(place, 1), _top_id(place, -1),
             Text("-", style="dim") if place.following is None else _piece(place.following, ascii_only),
         )  # fmt: skip
-    what = f"along it; half: {_beta(ascii_only)} of S = ln(V)/2, shelf: tokens below zero"
+    what = f"along it; half: {_beta(ascii_only)} of S = ln(V)/2, plateau: tokens below zero"
     return [Text(), Text(what), drawn, *(_changes(places, sign, side) for sign, side in _SIDES)]
 
 
 def _changes(places: Sequence[Spectrum], sign: int, side: str) -> Text:
-    ids = [_ruler_id(place, sign) for place in places]
+    ids = [_top_id(place, sign) for place in places]
     changes = sum(before != after for before, after in pairwise(ids))
-    return Text(f"{side}: ruler changed {changes} times in {len(ids) - 1} steps, {len(set(ids))} different")
+    steps, different = len(ids) - 1, len(set(ids))
+    return Text(f"{side}: the dominant token changed {changes} times in {steps} steps, {different} different")
 
 
-def _shelf(place: Spectrum) -> str:
+def _plateau(place: Spectrum) -> str:
     return "-" if place.shelf.negative is None else f"{place.shelf.negative.tokens:,.0f}"
 
 
-def _ruler_id(place: Spectrum, sign: int) -> str:
+def _top_id(place: Spectrum, sign: int) -> str:
     return "-" if place.ties.of(sign) == place.tokens > 1 else str(place.rulers.of(sign)[0].token_id)
 
 

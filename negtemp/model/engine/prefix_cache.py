@@ -1,8 +1,8 @@
 """PrefixCache held in the KV cache, each decoded once, for the generations that begin with them.
 
-A prompt lies on a sequence of its own, and whoever needs it is given its cells and the logits after it. What a new
-prompt has in common with one that is held is shared instead of decoded again. A prompt that nobody uses stays until
-its cells or its sequence are wanted. It leaves out generations (`scheduler`).
+A prompt occupies a sequence of its own; a generation that needs it gets its cells and the logits after it. What a new
+prompt has in common with a held one is shared instead of decoded again. An unused prompt stays until its cells or its
+sequence are needed. It leaves out generations (`scheduler`).
 
 A recurrent state cannot be cut, so models that have one share whole prompts only.
 """

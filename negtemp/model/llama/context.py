@@ -74,7 +74,7 @@ class Context:
     def __init__(
         self, model: Model, sequences: int, cells: int, threads: int | None = None, *, widest: int = 0
     ) -> None:  # fmt: skip
-        """Raises DecodeError where the memory cannot be had."""
+        """Raises DecodeError where there is not enough memory."""
         self._api = model.library.api
         self._library = model.library
         self._vocab = model.vocabulary.size

@@ -1,7 +1,7 @@
 """A GGUF model in memory: its handle, its vocabulary, its name. Contexts that compute with it are in `context`.
 
 llama.cpp refuses a bad file with a null pointer and lines in its log; the last of them are quoted here. It leaves out
-embedding, diffusion and encoder-decoder models, which have no next token to speak of, and the architectures that
+embedding, diffusion and encoder-decoder models, which do not predict a next token, and the architectures that
 llama.cpp computes wrongly as soon as several tokens share a batch.
 """
 
@@ -59,7 +59,7 @@ class Model:
         self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template)
 
     def _problem(self) -> str | None:
-        """Why there is no next token to speak of, or none to trust; None for a causal language model."""
+        """Why this model predicts no next token, or not reliably; None for a causal language model."""
         api, architecture = self.library.api, self._metadata("general.architecture") or ""
         if api.llama_model_has_encoder(self.handle) or not api.llama_model_has_decoder(self.handle):
             return "has an encoder; negtemp needs a decoder-only language model"

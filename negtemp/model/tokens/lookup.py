@@ -2,7 +2,7 @@
 
 A name may be the token's text as the file writes it (`▁entferne`, `Ġword`, `<0x0A>`), its bytes (` entferne`), or the
 same without the space in front, in this order; the tokenizer is asked last. It leaves out partial UTF-8 and other
-pieces that nobody can type: give their ids.
+pieces that cannot be typed: give their ids.
 """
 
 from negtemp.errors import UsageError
@@ -34,7 +34,7 @@ def _named(vocabulary: Vocabulary, data: bytes) -> list[int]:
 
 
 def _as_bytes(vocabulary: Vocabulary, data: bytes) -> list[int]:
-    """Tokens of exactly these bytes, else of a space and these bytes."""
+    """Tokens of exactly these bytes, or else of a space and these bytes."""
     pieces = [vocabulary.piece(one) for one in range(vocabulary.size)]
     for wanted in (data, b" " + data):
         if found := [one for one, piece in enumerate(pieces) if piece == wanted]:
@@ -46,6 +46,6 @@ def _several(vocabulary: Vocabulary, data: bytes, token_ids: list[int]) -> str:
     listed = ", ".join(f"{printable(vocabulary.piece(one))} ({one})" for one in token_ids[:_MOST_LISTED])
     more = f" and {len(token_ids) - _MOST_LISTED} more" if len(token_ids) > _MOST_LISTED else ""
     return (
-        f"'{printable(data, keep=' ')}' is no token of this vocabulary but {len(token_ids)} of them: {listed}{more}; "
-        "name one of those, or give ids"
+        f"'{printable(data, keep=' ')}' is not one token of this vocabulary but {len(token_ids)} of them: {listed}"
+        f"{more}; name one of those, or give ids"
     )

@@ -1,5 +1,5 @@
 """Where a text can be cut so that the parts, tokenized apart, give what the whole gives: before a single space
-between visible bytes. (A byte that may end a character that is none counts as invisible.)
+between visible bytes. (The last bytes of invisible characters count as invisible wherever they occur.)
 
 SentencePiece and byte-level BPE join neighbours into tokens of the vocabulary, so where none of these holds a visible
 byte and then a space, nothing is ever joined across such a place. Vocabularies that hold one, and other kinds of

@@ -1,4 +1,4 @@
-"""Names that vocabularies give to tokens which nobody has used: `<|reserved_special_token_9|>`, `[UNUSED_TOKEN_7]`.
+"""Names that vocabularies give to unused tokens: `<|reserved_special_token_9|>`, `[UNUSED_TOKEN_7]`.
 
 A vocabulary is padded to a round size, or keeps tokens in reserve for later training. Converters write these as control
 tokens, as user-defined ones or as ordinary text, so that only the name tells. A name counts where it is a word of the
@@ -47,7 +47,7 @@ Test = Callable[[bytes], bool]
 
 
 def is_unused_name(piece: bytes) -> bool:
-    """Whether a token's name says that nobody has used it.
+    """Whether a token's name says that it is unused.
 
     >>> is_unused_name(b"<|reserved_special_token_0|>"), is_unused_name(b"unused"), is_unused_name(b"[reserved]")
     (True, False, False)

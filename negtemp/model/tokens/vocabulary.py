@@ -120,7 +120,7 @@ class Vocabulary:
         return [one for one in range(self.size) if one in named or self.category(one) in categories]
 
     def named_unused(self, patterns: Iterable[str] = ()) -> list[int]:
-        """Ids of the tokens whose names say that nobody has used them, or fit a pattern, in which `*` stands for
+        """Ids of the tokens whose names say that they are unused, or fit a pattern, in which `*` stands for
         anything; less those that the file gives a role or its chat template writes. Raises UsageError.
         """
         is_unused = unused_names.matching(patterns)

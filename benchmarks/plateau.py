@@ -1,10 +1,10 @@
-"""How well the shelf of the entropy below zero counts the tokens that a model never saw, where the truth is known.
+"""How well the plateau of the entropy below zero counts the tokens that a model never saw, where the truth is known.
 
-    python benchmarks/shelf.py                             the bundled model
-    python benchmarks/shelf.py build/audit-family/*.gguf   the family that benchmarks/audit_family.py trains
+    python benchmarks/plateau.py                             the bundled model
+    python benchmarks/plateau.py build/audit-family/*.gguf   the family that benchmarks/audit_family.py trains
 
 The truth is the counts of tokens in the training text: `NAME.truth.json` beside `NAME.QUANTISATION.gguf`. Each prompt
-is one forward pass and one count (`theory.thermodynamics.shelf_beta`). Prints a table; it times nothing.
+is one forward pass and one count (`theory.thermodynamics.plateau_beta`). Prints a table; it times nothing.
 """
 
 import json
@@ -24,7 +24,7 @@ PROMPTS = (
 
 def main() -> None:
     """A row for each model named, or for the bundled one."""
-    print("| model | tokens | never seen | prompts with a shelf | median count | lowest | highest |")
+    print("| model | tokens | never seen | prompts with a plateau | median count | lowest | highest |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for path in map(Path, sys.argv[1:]) if sys.argv[1:] else [model_file.bundled()]:
         print(row(path), flush=True)
