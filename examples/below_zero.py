@@ -87,7 +87,7 @@ walk = [record for record in model.spectrum(PROMPT, betas=[0.0], along=10) if is
 for name, sign in (("above zero", 1), ("below zero", -1)):
     rulers = [place.rulers.of(sign)[0].token_id for place in walk]
     changes = sum(a != b for a, b in pairwise(rulers))
-    print(f"{name}: the dominant token changed {changes} times in {len(walk) - 1} steps, {len(set(rulers))} different")
+    print(f"{name}: top changed {changes} times in {len(walk) - 1} steps, {len(set(rulers))} different")
 
 if plots.available():
     Path("below_zero.png").write_bytes(plots.spectrum([(states, summary)], ".png"))

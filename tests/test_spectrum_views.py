@@ -146,7 +146,7 @@ def test_the_continuation_counts_its_dominant_tokens(engine: Engine) -> None:
     text = shown(lambda console: thermo.journey(places, console), 60)
     ids = [place.rulers.negative[0].token_id for place in places]
     changes = sum(a != b for a, b in pairwise(ids))
-    assert f"below zero: the dominant token changed {changes} times in 4 steps, {len(set(ids))} different" in text
+    assert f"below zero: top changed {changes} times in 4 steps, {len(set(ids))} different" in text
     assert max(map(cell_len, text.splitlines())) <= 60
 
 
@@ -193,7 +193,7 @@ def test_every_hostile_token_makes_a_plot(nasty: list[Place]) -> None:
     states, summary = nasty[0]
     for start in range(0, len(summary.rulers.negative), 140):
         tokens = summary.rulers.negative[start : start + 3]
-        rolled = type(summary.rulers)(summary.rulers.positive, tokens)
+        rolled = type(summary.rulers)(positive=summary.rulers.positive, negative=tokens)
         plots.spectrum([(states, dataclasses.replace(summary, rulers=rolled))], ".svg")
     assert plots.spectrum(nasty, ".png").startswith(b"\x89PNG")
 

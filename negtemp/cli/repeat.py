@@ -55,6 +55,7 @@ def repeat(
     from negtemp.experiments import emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments import shapes as wording
+    from negtemp.records import JsonValue
     from negtemp.runs.reading import read_emitted
 
     drawn_seed, emitted = options.seed(seed), None if run is None else read_emitted(run)
@@ -71,7 +72,7 @@ def repeat(
         elif not named:
             named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
         asking = experiment.RepeatSettings(controls, samples, drawn_seed, known)
-        settings = {
+        settings: dict[str, JsonValue] = {
             "shapes": list(prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip

@@ -34,9 +34,12 @@ def scan(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import rendering, scanning, session
     from negtemp.experiments.audit import AuditSettings
+    from negtemp.records import JsonValue
     from negtemp.runs import audits
 
-    described = {"files": list(map(str, files)), "audit": audit and str(audit), "strings": strings}
+    described: dict[str, JsonValue] = {
+        "files": list(map(str, files)), "audit": str(audit) if audit else None, "strings": strings,
+    }  # fmt: skip
     with session.sink(json, output) as sink, session.open_engine(model, n_gpu_layers, threads) as engine:
         vocabulary = engine.model.vocabulary
         done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, rendering.progress_bar)

@@ -225,7 +225,7 @@ def _changes(places: Sequence[Spectrum], sign: int, side: str) -> Text:
     ids = [_top_id(place, sign) for place in places]
     changes = sum(before != after for before, after in pairwise(ids))
     steps, different = len(ids) - 1, len(set(ids))
-    return Text(f"{side}: the dominant token changed {changes} times in {steps} steps, {different} different")
+    return Text(f"{side}: top changed {changes} times in {steps} steps, {different} different")
 
 
 def _plateau(place: Spectrum) -> str:
