@@ -52,7 +52,7 @@ def centroid(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
             lambda: session.open_engine(path, n_gpu_layers, threads),
         )  # fmt: skip
-        rendering.warn(token_selection.warnings(emitted and emitted.header, header))
+        rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
         sink.write(header)
         records = sink.tee(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
         if json and plot is None:

@@ -77,7 +77,7 @@ def repeat(
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip
         header = session.header("repeat", engine, settings)
-        rendering.warn([*reasons, *token_selection.warnings(emitted and emitted.header, header)])
+        rendering.warn([*reasons, *token_selection.warnings(emitted.header if emitted else None, header)])
         sink.write(header)
         found = sink.tee(experiment.repeat(engine, named, prompts, asking))
         trials = rendering.tracked(found, len(named) * (1 + controls) + 1)
