@@ -12,44 +12,48 @@ from negtemp.records import number
 _ALONG, _OUTPUT = "Along a continuation", "Output"
 
 
+Betas = Annotated[
+    str | None,
+    typer.Option(
+        "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL, show_default="123 from -inf to inf",
+        help="inverse temperatures 1/T, and a table of them instead of charts",
+    ),
+]  # fmt: skip
+Along = Annotated[
+    int,
+    typer.Option("--along", metavar="N", min=0, rich_help_panel=_ALONG, help="go on for N tokens and look after each"),
+]
+Temp = Annotated[
+    float | None,
+    typer.Option("--temp", rich_help_panel=_ALONG, show_default="0", help="temperature that draws those tokens"),
+]
+Beta = Annotated[float | None, typer.Option("--beta", rich_help_panel=_ALONG, help="1/T instead")]
+Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ALONG, help="-1 draws one and says which")]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", rich_help_panel=_OUTPUT, help="draw it as well, into a .png or .svg"),
+]
+All = Annotated[
+    bool, typer.Option("--all", rich_help_panel=_OUTPUT, help="rank every token, not the first five of each side")
+]
+
+
 @options.sampling("ctx_size", "mask", "ignore_eos")
 def spectrum(
     *,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
-    betas: Annotated[
-        str | None,
-        typer.Option(
-            "--betas",
-            metavar="LIST",
-            rich_help_panel=options.TEMP_PANEL,
-            show_default="123 from -inf to inf",
-            help="inverse temperatures 1/T, and a table of them instead of charts",
-        ),
-    ] = None,
+    betas: Betas = None,
     sampling: options.Sampling,
-    along: Annotated[
-        int,
-        typer.Option(
-            "--along", metavar="N", min=0, rich_help_panel=_ALONG, help="go on for N tokens and look after each"
-        ),
-    ] = 0,
-    temp: Annotated[
-        float | None,
-        typer.Option("--temp", rich_help_panel=_ALONG, show_default="0", help="temperature that draws those tokens"),
-    ] = None,
-    beta: Annotated[float | None, typer.Option("--beta", rich_help_panel=_ALONG, help="1/T instead")] = None,
-    seed: Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ALONG, help="-1 draws one and says which")] = 1,
+    along: Along = 0,
+    temp: Temp = None,
+    beta: Beta = None,
+    seed: Seed = 1,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="FILE", rich_help_panel=_OUTPUT, help="draw it as well, into a .png or .svg"),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", rich_help_panel=_OUTPUT, help="rank every token, not the first five of each side")
-    ] = False,
+    plot: Plot = None,
+    everything: All = False,
     json: options.Json = False,
     output: options.Output = None,
 ) -> None:
