@@ -7,7 +7,6 @@ import typer
 
 from negtemp.cli import options
 from negtemp.errors import UsageError
-from negtemp.records import number
 
 _ALONG, _OUTPUT = "Along a continuation", "Output"
 
@@ -61,6 +60,7 @@ def spectrum(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import plotting, rendering, session
     from negtemp.experiments import spectrum as experiment
+    from negtemp.records import number
     from negtemp.theory.temperature import GREEDY, Temperature
 
     if along == 0 and (temp is not None or beta is not None):

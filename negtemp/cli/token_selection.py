@@ -7,15 +7,16 @@ frequent first. Together they are one list.
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from negtemp.cli import options
 from negtemp.errors import RecordError, UsageError
-from negtemp.model.tokens import lookup
-from negtemp.model.tokens.vocabulary import Vocabulary
-from negtemp.records import Completion, Header
+
+if TYPE_CHECKING:
+    from negtemp.model.tokens.vocabulary import Vocabulary
+    from negtemp.records import Completion, Header
 
 _PANEL = "Tokens"
 
@@ -38,12 +39,14 @@ From = Annotated[
 ]
 
 
-def token_ids(vocabulary: Vocabulary, tokens: Sequence[str] | None, ids: str | None) -> list[int]:
+def token_ids(vocabulary: "Vocabulary", tokens: Sequence[str] | None, ids: str | None) -> list[int]:
     """The ids that --tokens and --ids mean, each once, in the order given; none where nothing is given.
 
     Raises UsageError for text that is no token or an id that is no whole number, ModelError for one that does not
     exist.
     """
+    from negtemp.model.tokens import lookup
+
     found = [lookup.token_id(vocabulary, text) for text in tokens or ()]
     found += _numbered(ids) if ids is not None else []
     for token_id in found:
@@ -59,7 +62,7 @@ def _numbered(text: str) -> list[int]:
     return [int(value) for value in values]
 
 
-def below_zero(completions: Iterable[Completion]) -> list[int]:
+def below_zero(completions: Iterable["Completion"]) -> list[int]:
     """Ids that a run emitted at beta < 0, most frequent first. Raises RecordError where there is none."""
     from negtemp.experiments.emitted_tokens import emitted
 
@@ -69,7 +72,7 @@ def below_zero(completions: Iterable[Completion]) -> list[int]:
     return found
 
 
-def warnings(saved: Header | None, header: Header) -> list[str]:
+def warnings(saved: "Header | None", header: "Header") -> list[str]:
     """A line where the run was made with another file than the one in use."""
     if saved is None:
         return []
