@@ -3,20 +3,21 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test build check conformance env env-dev
 
-PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+# make PYTHON=/path/to/python chooses the one that .venv is made with
+PYTHON ?=
 BUILD_FLAGS ?=
 
 help:
 	@echo "make demo    build, then show one prompt at T=+0.001 and T=-0.001 side by side"
 	@echo "make test    build, then prove it: patches regenerate byte for byte, all tests"
-	@echo "make build   only build and install (BUILD_FLAGS='--backend cuda' for a GPU)"
+	@echo "make build   only build and install (BUILD_FLAGS='--backend cuda' for a GPU, --verbose for all of it)"
 	@echo "make check   what a change must pass: linters, types, shell scripts, all tests"
 	@echo "make conformance   build stock llama.cpp as well: the same seeds must give the same tokens at T >= 0"
 
 demo: env
 	.venv/bin/negtemp compare
+	@echo "One prompt, twice: at T=+0.001 this model's most likely words, at T=-0.001 its least likely tokens."
+	@echo "Next: .venv/bin/negtemp run, or with a GGUF file of yours: .venv/bin/negtemp compare -m model.gguf"
 
 test: env-dev
 	scripts/build_llama.sh --check
@@ -30,22 +31,11 @@ check: env-dev
 conformance: env-dev
 	scripts/conformance.sh
 
-.venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "negtemp needs Python 3.11 or newer; name one with make PYTHON=/path/to/python" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-
-# the build script knows best whether there is anything to do
-env: .venv/bin/python
+# each script knows best whether there is anything to do
+env:
+	@scripts/environment.sh create $(if $(PYTHON),"$(PYTHON)")
 	@scripts/build_llama.sh $(BUILD_FLAGS)
-	@$(MAKE) --no-print-directory .venv/installed
+	@scripts/environment.sh install
 
 env-dev: env
-	@$(MAKE) --no-print-directory .venv/installed-dev
-
-.venv/installed: pyproject.toml
-	$(PIP) install --editable .
-	@touch $@
-
-.venv/installed-dev: pyproject.toml
-	$(PIP) install --editable '.[dev]'
-	@touch $@
+	@scripts/environment.sh install dev

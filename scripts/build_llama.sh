@@ -9,7 +9,7 @@ export LC_ALL=C
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$repo/build
 . "$repo/scripts/upstream.env"
-for part in process source toolchain wheel tools; do
+for part in process progress pip distribution source toolchain wheel tools; do
     . "$repo/scripts/build/$part.sh"
 done
 
@@ -26,6 +26,7 @@ Build the patched llama-cpp-python $UPSTREAM_VERSION and install it. When it is 
   --rebuild        compile again even if nothing changed
   --check          only prove that patches/ apply to the pinned sources and regenerate byte for byte
   --regenerate     only write patches/ anew from the commits in vendor/
+  --verbose        show everything that pip, CMake and the compiler write
   -h, --help       show this text
 
 CMAKE_ARGS, CC, CXX, CFLAGS, CXXFLAGS and LDFLAGS are passed on; a change of them builds anew.
@@ -39,7 +40,7 @@ usage_error() {
 }
 
 parse_options() {
-    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build
+    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build verbose=no
     while [ $# -gt 0 ]; do
         case $1 in
             --backend=* | --python=* | --jobs=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
@@ -52,6 +53,7 @@ parse_options() {
                 shift
                 ;;
             --rebuild) rebuild=yes ;;
+            --verbose) verbose=yes ;;
             --tools) tools_wanted=yes ;;
             --check) mode=check ;;
             --regenerate) mode=regenerate ;;
@@ -69,7 +71,7 @@ main() {
     find_python
     need_git
     need_patches
-    mkdir -p "$build" "$repo/vendor"
+    make_folders "$build" "$repo/vendor"
     make_work_folder
     case $mode in
         build) build_and_install ;;

@@ -10,7 +10,7 @@ export LC_ALL=C
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$repo/build
 . "$repo/scripts/upstream.env"
-for part in process source toolchain wheel tools; do
+for part in process progress pip distribution source toolchain wheel tools; do
     . "$repo/scripts/build/$part.sh"
 done
 # the archive stays where the patched build has it; all else is the stock build's own

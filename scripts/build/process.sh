@@ -1,10 +1,16 @@
 # shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
 # Messages, the work folder, the lock, and child processes that die with the script.
 
-say() { printf 'build_llama: [%3d s] %s\n' "$SECONDS" "$*" >&2; }
+program=${program:-build_llama}
+
+say() {
+    end_progress
+    printf '%s: [%3d s] %s\n' "$program" "$SECONDS" "$*" >&2
+}
 
 die() {
-    printf 'build_llama: error: %s\n' "$*" >&2
+    end_progress
+    printf '%s: error: %s\n' "$program" "$*" >&2
     exit 1
 }
 
@@ -20,13 +26,20 @@ interrupted() {
     trap '' INT TERM HUP
     # a child runs in a process group of its own, so this reaches pip, ninja and every compiler
     [ -z "$child" ] || { kill -TERM -- "-$child" && wait "$child"; } 2>/dev/null || true
-    printf 'build_llama: interrupted; run it again to go on\n' >&2
+    end_progress
+    printf '%s: interrupted; run it again to go on\n' "$program" >&2
     exit "$1"
 }
 
 trap clean_up EXIT
 trap 'interrupted 130' INT
 trap 'interrupted 143' TERM HUP
+
+# make_folders FOLDER...: created, or told in one line why not
+make_folders() {
+    local reason
+    reason=$(mkdir -p "$@" 2>&1) || die "cannot write here: ${reason#mkdir: }; clone into a folder of your own"
+}
 
 # Everything unfinished lives in a folder of this run alone; folders of runs that were killed are removed.
 make_work_folder() {
@@ -37,18 +50,23 @@ make_work_folder() {
     done
     work=$build/work.$$
     rm -rf "$work"
-    mkdir -p "$work/tmp"
+    make_folders "$work/tmp"
 }
 
-# run_logged LOG COMMAND...: output to LOG, exit status of COMMAND. The lock is not handed on: a child that outlives a
-# killed script must not hold up the next run.
+# run_logged LOG COMMAND...: output to LOG, with --verbose to the screen too; exit status of COMMAND. The lock is not
+# handed on: a child that outlives a killed script must not hold up the next run.
 run_logged() {
     local log=$1 status=0
     shift
     set -m
-    TMPDIR=$work/tmp "$@" >"$log" 2>&1 </dev/null 9>&- &
+    if [ "${verbose-no}" = yes ]; then
+        (set -o pipefail && TMPDIR=$work/tmp "$@" 2>&1 </dev/null | tee "$log" >&2) 9>&- &
+    else
+        TMPDIR=$work/tmp "$@" >"$log" 2>&1 </dev/null 9>&- &
+    fi
     child=$!
     set +m
+    watch "$log"
     wait "$child" || status=$?
     child=''
     return "$status"
@@ -88,8 +106,5 @@ need_space() {
     [ "$free" -ge "$2" ] || die "not enough disk space to $3: $free MB free in $1, about $2 MB needed; free some and run it again"
 }
 
-log_says_no_space() { grep -qiE 'No space left on device|Disk quota exceeded' "$1"; }
-
-log_says_no_network() {
-    grep -qE 'Temporary failure in name resolution|NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|Network is unreachable|Name or service not known|nodename nor servname|Connection refused|Connection reset|ProxyError|No matching distribution found' "$1"
-}
+# cause_of LOG: the line of it that says why, with what to do about it, and where the whole log is
+cause_of() { "$python" "$repo/scripts/build/cause.py" "$1"; }

@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# shellcheck shell=bash disable=SC2034,SC2154  # the variables are those of build_llama.sh
 # From the pinned source distribution to a patched tree: fetch, verify, unpack, commit, apply; and back to patches.
 # The tree is a git repository of its own: in an ignored folder of ours, `git apply` skips a patch and exits 0.
 
 archive=$build/downloads/${UPSTREAM_NAME//-/_}-$UPSTREAM_VERSION.tar.gz
 
-need_git() { command -v git >/dev/null || die "git is missing: install it (Debian, Ubuntu: apt-get install git; macOS: xcode-select --install)"; }
+need_git() { command -v git >/dev/null || die "git is missing: $(install_hint git)"; }
 
 # what a git hook that called us leaves in the environment
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_OBJECT_DIRECTORY
@@ -33,20 +33,33 @@ fetch_archive() {
         return
     fi
     need_space "$build" 400 "fetch the sources"
-    say "fetching $UPSTREAM_NAME $UPSTREAM_VERSION (77 MB)"
-    # pip checks the hash before it runs anything from the archive
+    say "fetching $UPSTREAM_NAME $UPSTREAM_VERSION ($(megabytes "$UPSTREAM_SIZE") MB)"
+    # pip checks the hash before it opens the archive
     printf '%s==%s --hash=sha256:%s\n' "$UPSTREAM_NAME" "$UPSTREAM_VERSION" "$UPSTREAM_SHA256" >"$work/pin.txt"
+    stand_in_backend
     local log=$build/fetch.log
-    if ! run_logged "$log" "$python" -m pip --disable-pip-version-check download --no-cache-dir --no-deps \
-        --no-binary :all: --retries 2 --dest "$work/download" --requirement "$work/pin.txt"; then
-        grep -q 'DO NOT MATCH THE HASHES' "$log" && die "hash mismatch: $(grep -m1 -A1 'Expected sha256' "$log" | tr -s ' \n' ' ')- the download is refused and deleted; see $log"
-        log_says_no_space "$log" && die "no disk space left while fetching the sources: free some and run it again; see $log"
-        log_says_no_network "$log" && die "cannot fetch $UPSTREAM_NAME $UPSTREAM_VERSION: pip reaches no package index; check the network, or put the file at $archive"
-        die "cannot fetch $UPSTREAM_NAME $UPSTREAM_VERSION: $(tail -n 1 "$log"); see $log"
-    fi
+    reporter=report_fetch
+    PYTHONPATH=$work/backend run_pip "$log" download --no-cache-dir --no-deps --no-build-isolation \
+        --no-binary "$UPSTREAM_NAME" --retries 2 --dest "$work/download" --requirement "$work/pin.txt" ||
+        die "cannot fetch $UPSTREAM_NAME $UPSTREAM_VERSION: $(cause_of "$log"); or put the file at $archive"
     verify_archive "$work/download/$(basename "$archive")"
     mkdir -p "$build/downloads"
     mv "$work/download/$(basename "$archive")" "$archive"
+}
+
+# pip fetches no source distribution without asking its build backend for the name. This one answers in its place, so
+# that nothing is installed and nothing of the package is run to fetch one file.
+stand_in_backend() {
+    mkdir -p "$work/backend/scikit_build_core"
+    : >"$work/backend/scikit_build_core/__init__.py"
+    cat >"$work/backend/scikit_build_core/build.py" <<END
+import pathlib
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    folder = pathlib.Path(metadata_directory, "${UPSTREAM_NAME//-/_}-$UPSTREAM_VERSION.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: $UPSTREAM_NAME\nVersion: $UPSTREAM_VERSION\n")
+    return folder.name
+END
 }
 
 # The sources are two trees, each a repository in vendor/ with patches of its own; the digests cover both.

@@ -10,14 +10,17 @@ find_python() {
     python=$(command -v "$named") || die "no Python at $named: install Python 3.11 or newer, or name one with --python PATH"
     case $python in /*) ;; *) python=$PWD/$python ;; esac
     local found
-    found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || die "$named does not run as a Python: name another with --python PATH"
+    found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) && [ -n "$found" ] || die "$named does not run as a Python: name another with --python PATH"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or newer is needed: $named is $found; name another with --python PATH"
-    "$python" -c 'import pip' 2>/dev/null || die "$named has no pip: make an environment with 'python3 -m venv .venv' (Debian, Ubuntu: apt-get install python3-venv)"
+    new_enough_pip "$python" || die "$named has no pip of 22.3 or newer: scripts/environment.sh create makes an environment that has"
     [ "$mode" = build ] || return 0
     "$python" -c 'import os, sys, sysconfig; managed = os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
 sys.exit(managed and sys.prefix == sys.base_prefix)' ||
-        die "$named belongs to the operating system, which lets no package in: make an environment with 'python3 -m venv .venv' and run it again"
+        die "$named belongs to the operating system, which lets no package in: scripts/environment.sh create makes an environment; then run it again"
 }
+
+# its options for a build are not much older than Python 3.11, which brings 22.3 along
+new_enough_pip() { "$1" -c 'import re, sys, pip; sys.exit(list(map(int, re.findall("[0-9]+", pip.__version__)[:2])) < [22, 3])' 2>/dev/null; }
 
 environment() { "$python" -c 'import sys; print(sys.prefix)'; }
 
@@ -65,7 +68,8 @@ choose_hip() {
 
 # cxx: the C++ compiler as an array, since CXX may hold a launcher too; CMake is told to take the same
 find_compiler() {
-    local name install="install one (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
+    local name install
+    install=$(install_hint compiler)
     for name in "${CXX:-}" c++ g++ clang++; do
         read -r -a cxx <<<"$name"
         [ ${#cxx[@]} -gt 0 ] || continue
@@ -75,8 +79,10 @@ find_compiler() {
     done
     [ ${#cxx[@]} -gt 0 ] || die "no C++ compiler on PATH (looked for c++, g++, clang++): $install"
     echo 'int main() {}' | "${cxx[@]}" -x c++ -o "$work/probe" - >"$work/probe.log" 2>&1 ||
-        die "the C++ compiler ${cxx[*]} does not work: $(tail -n 1 "$work/probe.log"); $install"
+        die "the C++ compiler ${cxx[*]} does not work: $(cause_of "$work/probe.log"); $install"
     export CXX="${cxx[*]}"
+    without_broken_ccache
+    without_build_variables
     for name in "${CC:-}" cc gcc clang; do
         if [ -n "$name" ] && command -v "${name%% *}" >/dev/null; then
             export CC=$name
@@ -84,6 +90,27 @@ find_compiler() {
         fi
     done
     die "no C compiler on PATH (looked for cc, gcc, clang): $install"
+}
+
+# llama.cpp compiles through ccache where there is one, which fails where its folder cannot be written
+without_broken_ccache() {
+    command -v ccache >/dev/null || return 0
+    echo 'int main() {}' >"$work/probe.cpp"
+    ccache "${cxx[@]}" -c "$work/probe.cpp" -o "$work/probe.o" >"$work/probe.log" 2>&1 && return
+    say "ccache does not work here, so nothing is compiled through it: $(tail -n 1 "$work/probe.log")"
+    export CCACHE_DISABLE=1
+}
+
+# What a shell may export for other builds, and CMake, ninja or scikit-build-core would obey: another generator, folder,
+# build type or status line. Compilers, flags and search paths are passed on.
+without_build_variables() {
+    local name
+    for name in $(compgen -e || true); do
+        case $name in
+            CMAKE_GENERATOR* | CMAKE_BUILD_* | CMAKE_CONFIG* | CMAKE_INSTALL_* | CMAKE_COLOR_DIAGNOSTICS | SKBUILD* | NINJA* | DESTDIR | \
+                MAKEFLAGS | CLICOLOR_FORCE) unset "$name" ;;
+        esac
+    done
 }
 
 # The digest says what is built, the stamp adds on and with what: ggml compiles for the very processor it is built on.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# shellcheck shell=bash disable=SC2034,SC2154  # the variables are those of build_llama.sh
 # llama.cpp's own programs, compiled from the patched tree and put beside the environment's Python; and upstream's tests
 # of what the patches change, in build/tests. Linked statically, so that each runs from wherever it lies.
 
@@ -17,9 +17,10 @@ find_cmake() {
     local folder=$build/cmake-environment
     if [ ! -x "$folder/bin/cmake" ] || [ ! -x "$folder/bin/ninja" ]; then
         say "fetching cmake and ninja"
-        if ! run_logged "$build/cmake.log" "$python" -m venv "$folder" ||
-            ! run_logged "$build/cmake.log" "$folder/bin/python" -m pip --disable-pip-version-check install cmake ninja; then
-            die "--tools needs cmake and ninja, and pip cannot fetch them: install both (Debian, Ubuntu: apt-get install cmake ninja-build; macOS: brew install cmake ninja); see $build/cmake.log"
+        reporter=''
+        if ! run_logged "$build/cmake.log" "$python" -m venv --without-pip "$folder" ||
+            ! run_pip "$build/cmake.log" --python "$folder/bin/python" install cmake ninja; then
+            die "--tools needs cmake and ninja, and pip cannot fetch them: $(cause_of "$build/cmake.log"); or install both: $(install_hint cmake)"
         fi
     fi
     cmake=$folder/bin/cmake ninja=$folder/bin/ninja
@@ -59,13 +60,11 @@ compile_tools() {
     # or it would remember the options of another backend
     rm -f "$folder/CMakeCache.txt"
     say "compiling ${tools[*]} for $backend, $count at a time (log: $log)"
+    reporter=report_compile
     if ! run_logged "$log" "$cmake" -S "$(tree_of llama.cpp)" -B "$folder" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" \
         "${tool_flags[@]}" "${flag_list[@]}" ||
         ! run_logged "$log" "$cmake" --build "$folder" --parallel "$count" --target "${tools[@]}" "${upstream_tests[@]}"; then
-        log_says_no_space "$log" && die "no disk space left while compiling: free some and run it again; see $log"
-        grep -q 'Killed signal' "$log" && die "the compiler was killed, most likely for lack of memory: run it again with --jobs 1; see $log"
-        tail -n 20 "$log" >&2
-        die "compiling the tools failed: the last lines of the log are above, all of it is in $log"
+        die "compiling the tools failed: $(cause_of "$log")"
     fi
 }
 

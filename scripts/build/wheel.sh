@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154  # the variables are those of build_llama.sh
+# shellcheck shell=bash disable=SC2034,SC2154  # the variables are those of build_llama.sh
 # From the patched tree to an installed wheel: bindings, compile, install, proof.
 
 # The bindings around vendor/llama.cpp, with our version and a manifest; without `common`, which they never load.
@@ -40,17 +40,13 @@ build_wheel() {
     need_space "$build" 1500 "compile"
     prepare_bindings "$work/bindings"
     say "compiling $wheel_version for $backend, $count at a time (log: $log)"
+    reporter=report_compile
     # pip may not take a wheel from its cache: it knows nothing of patches and flags
-    if ! run_logged "$log" env CMAKE_ARGS="$flags" CMAKE_BUILD_PARALLEL_LEVEL="$count" \
-        "$python" -m pip --disable-pip-version-check wheel -v --no-cache-dir --no-deps --wheel-dir "$work/wheel" \
+    CMAKE_ARGS=$flags CMAKE_BUILD_PARALLEL_LEVEL=$count \
+        run_pip "$log" wheel -v --no-cache-dir --no-deps --wheel-dir "$work/wheel" \
         --config-settings=build-dir="$work/cmake" --config-settings=ninja.make-fallback=false \
-        --config-settings="wheel.exclude=/lib;/include" "$work/bindings"; then
-        log_says_no_space "$log" && die "no disk space left while compiling: free some and run it again; see $log"
-        log_says_no_network "$log" && die "cannot fetch the build tools: pip reaches no package index; check the network and run it again; see $log"
-        grep -q 'Killed signal' "$log" && die "the compiler was killed, most likely for lack of memory: run it again with --jobs 1; see $log"
-        tail -n 20 "$log" >&2
-        die "compiling failed: the last lines of the log are above, all of it is in $log"
-    fi
+        --config-settings="wheel.exclude=/lib;/include" "$work/bindings" ||
+        die "compiling failed: $(cause_of "$log")"
     rm -rf "$wheel_folder"
     mkdir -p "$wheel_folder"
     mv "$work"/wheel/*.whl "$wheel_folder/"
@@ -62,12 +58,11 @@ install_wheel() {
     local log=$build/install.log wheel
     wheel=$(find_wheel)
     say "installing $(basename "$wheel")"
+    reporter=''
     # the first call replaces whatever is installed, the second brings in what it depends on
-    if ! run_logged "$log" "$python" -m pip --disable-pip-version-check install --no-cache-dir --force-reinstall --no-deps "$wheel" ||
-        ! run_logged "$log" "$python" -m pip --disable-pip-version-check install --retries 2 "$wheel"; then
-        log_says_no_space "$log" && die "no disk space left while installing: free some and run it again; see $log"
-        log_says_no_network "$log" && die "cannot fetch what llama-cpp-python depends on: pip reaches no package index; check the network and run it again; see $log"
-        die "installing failed: $(tail -n 1 "$log"); see $log"
+    if ! run_pip "$log" install --no-cache-dir --force-reinstall --no-deps "$wheel" ||
+        ! run_pip "$log" install --retries 2 "$wheel"; then
+        die "installing failed: $(cause_of "$log")"
     fi
 }
 
