@@ -11,6 +11,7 @@ from negtemp.cli import options, token_selection
 def centroid(
     model: options.Model = None,
     tokens: token_selection.Tokens = None,
+    tokens_raw: token_selection.TokensRaw = None,
     ids: token_selection.Ids = None,
     run: token_selection.From = None,
     top: Annotated[
@@ -43,7 +44,7 @@ def centroid(
     emitted = centroid_inputs.read(run)
     path = centroid_inputs.model_path(model, emitted)
     with centroid_inputs.opened(path) as (engine, weights), session.sink(json, output) as sink:
-        named = token_selection.token_ids(engine.model.vocabulary, tokens, ids)
+        named = token_selection.token_ids(engine.model.vocabulary, tokens, ids, tokens_raw)
         settings = {
             "token_ids": named, "from": model_file.shown(run) if run else None, "top": listed, "seed": drawn_seed,
         }  # fmt: skip
@@ -52,6 +53,7 @@ def centroid(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
             lambda: session.open_engine(path, n_gpu_layers, threads),
         )  # fmt: skip
+        rendering.warn(token_selection.remarks(engine.model.vocabulary, tokens))
         rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
         sink.write(header)
         records = sink.tee(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))

@@ -13,6 +13,7 @@ _ASKING = "Asking"
 def repeat(
     model: options.Model = None,
     tokens: token_selection.Tokens = None,
+    tokens_raw: token_selection.TokensRaw = None,
     ids: token_selection.Ids = None,
     run: token_selection.From = None,
     limit: Annotated[
@@ -62,7 +63,7 @@ def repeat(
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
         vocabulary = engine.model.vocabulary
-        named = token_selection.token_ids(vocabulary, tokens, ids)
+        named = token_selection.token_ids(vocabulary, tokens, ids, tokens_raw)
         known = None if counts is None else training_counts.read_counts(counts, vocabulary.size)
         prompts, reasons = (
             wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
@@ -77,7 +78,8 @@ def repeat(
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip
         header = session.header("repeat", engine, settings)
-        rendering.warn([*reasons, *token_selection.warnings(emitted.header if emitted else None, header)])
+        rendering.warn([*reasons, *token_selection.remarks(vocabulary, tokens)])
+        rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
         sink.write(header)
         found = sink.tee(experiment.repeat(engine, named, prompts, asking))
         trials = rendering.tracked(found, len(named) * (1 + controls) + 1)

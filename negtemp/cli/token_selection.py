@@ -1,4 +1,4 @@
-"""Which tokens a command is about: --tokens, --ids and --from, or what the model emits below zero.
+"""Which tokens a command is about: --tokens, --tokens-raw, --ids and --from, or what the model emits below zero.
 
 A token may be typed (`model.tokens.lookup`) or given by its id; --from takes what a run emitted below zero, most
 frequent first. Together they are one list.
@@ -24,7 +24,14 @@ Tokens = Annotated[
     list[str] | None,
     typer.Option(
         "--tokens", metavar="TEXT", rich_help_panel=_PANEL,
-        help="a token by its text, as the file writes it or as it reads; may be repeated",
+        help="a token by its text; where none has it, as the file spells it or as our tables show it; may be repeated",
+    ),
+]  # fmt: skip
+TokensRaw = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tokens-raw", metavar="SPELLING", rich_help_panel=_PANEL,
+        help="a token as the file spells it, such as Ġword, whatever its text is; may be repeated",
     ),
 ]  # fmt: skip
 Ids = Annotated[str | None, typer.Option("--ids", metavar="LIST", rich_help_panel=_PANEL, help="tokens by their ids")]
@@ -39,8 +46,10 @@ From = Annotated[
 ]
 
 
-def token_ids(vocabulary: "Vocabulary", tokens: Sequence[str] | None, ids: str | None) -> list[int]:
-    """The ids that --tokens and --ids mean, each once, in the order given; none where nothing is given.
+def token_ids(
+    vocabulary: "Vocabulary", tokens: Sequence[str] | None, ids: str | None, raw: Sequence[str] | None = None
+) -> list[int]:
+    """The ids that --tokens, --tokens-raw and --ids mean, each once, in that order; none where nothing is given.
 
     Raises UsageError for text that is no token or an id that is no whole number, ModelError for one that does not
     exist.
@@ -48,10 +57,18 @@ def token_ids(vocabulary: "Vocabulary", tokens: Sequence[str] | None, ids: str |
     from negtemp.model.tokens import lookup
 
     found = [lookup.token_id(vocabulary, text) for text in tokens or ()]
+    found += [lookup.spelled(vocabulary, text) for text in raw or ()]
     found += _numbered(ids) if ids is not None else []
     for token_id in found:
         vocabulary.piece(token_id)  # raises where it does not exist
     return list(dict.fromkeys(found))
+
+
+def remarks(vocabulary: "Vocabulary", tokens: Sequence[str] | None) -> list[str]:
+    """A line for each name that may mean another token than the one taken."""
+    from negtemp.model.tokens import lookup
+
+    return [said for said in (lookup.remark(vocabulary, text) for text in tokens or ()) if said]
 
 
 def _numbered(text: str) -> list[int]:
