@@ -116,7 +116,7 @@ def test_the_public_face_has_no_untyped_keyword() -> None:
 
 @pytest.mark.parametrize(
     ("options", "field"),
-    [({"n_predict": 0}, "n_predict"), ({"ctx_size": 0}, "ctx_size"), ({"top_p": 2.0}, "top_p"),
+    [({"n_predict": 0}, "n_predict"), ({"ctx_size": -1}, "ctx_size"), ({"top_p": 2.0}, "top_p"),
      ({"mask": ("x",)}, "mask"), ({"repeat_penalty": 0.0}, "repeat_penalty")],
 )  # fmt: skip
 def test_an_error_names_the_field_and_no_flag(model: api.LoadedModel, options: dict[str, Any], field: str) -> None:

@@ -90,7 +90,7 @@ def test_of_several_tokens_the_normal_one_is_taken_and_the_others_are_named(piec
         ("", "a token has no text"),
         ("enfterne", r"'enfterne' is not one token of this vocabulary but .*near it: ␠entferne \(259\)"),
         ("262", "the token of that number is meant by its id alone"),
-        ("\x1b[31m", r"'\\u001b\[31m' is no token"),
+        ("\x1b[31m", r"'\\u001b\[31m' is not one token"),
     ],
 )
 def test_what_is_no_token_is_refused_with_what_is_near(pieces: Vocabulary, name: str, said: str) -> None:

@@ -58,7 +58,7 @@ def test_a_token_is_found_by_any_of_its_names(named: Model, text: str, name: str
 
 
 def test_a_text_of_several_tokens_is_refused_and_they_are_listed(named: Model) -> None:
-    with pytest.raises(UsageError, match=r"'abba' is no token.*a \(\d+\), b \(\d+\), b \(\d+\), a \(\d+\)"):
+    with pytest.raises(UsageError, match=r"'abba' is not one token.*a \(\d+\), b \(\d+\), b \(\d+\), a \(\d+\)"):
         token_id(named.vocabulary, "abba")
 
 

@@ -52,6 +52,7 @@ def compare(
     settings = options.settings(sampling)
     prompts, drawn_seeds = options.prompts(prompt, file), options.seeds(seeds, seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        session.remark_on_prompts(engine, prompts)
         rows = len(prompts) * len(drawn_seeds)
         width = experiment.width(len(at), rows)
         header = session.header(
@@ -59,7 +60,8 @@ def compare(
         )
         sink.write(header)
         generated = sink.tee(experiment.compare(engine, prompts, at, drawn_seeds, settings))
-        records = rendering.tracked(generated, rows * len(at) * (settings.n_predict + 1))
+        most = settings.tokens(engine.model.context(settings.ctx_size))
+        records = rendering.tracked(generated, rows * len(at) * (most + 1))
         if json:
             rendering.drain(records)
         elif tokens:

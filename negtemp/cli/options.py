@@ -17,6 +17,7 @@ from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, SETTINGS, Setting, Settings
 from negtemp.model.engine.request import check_seed
 from negtemp.printable import printable
+from negtemp.text_input import read_text
 from negtemp.theory.temperature import Temperature
 
 _MODEL, _PROMPT, _SAMPLING, _OUTPUT = "Model", "Prompt", "Sampling", "Output"
@@ -28,9 +29,25 @@ Model = Annotated[
         show_default="the bundled model", help="a GGUF file",
     ),
 ]  # fmt: skip
+
+
+def _layers(given: str | int) -> int:
+    """A number of layers, or `all` or `auto` as llama.cpp takes them."""
+    if str(given).lower() in ("all", "auto"):
+        return -1
+    try:
+        return int(given)
+    except ValueError:
+        raise typer.BadParameter("give a whole number, or all") from None
+
+
 GpuLayers = Annotated[
-    int, typer.Option("-ngl", "--n-gpu-layers", rich_help_panel=_MODEL, help="layers to put on the GPU; -1 for all")
-]
+    int,
+    typer.Option(
+        "-ngl", "--n-gpu-layers", metavar="N|all", parser=_layers, rich_help_panel=_MODEL,
+        help="layers to put on the GPU; -1 or all for all",
+    ),
+]  # fmt: skip
 Threads = Annotated[
     int | None,
     typer.Option("-t", "--threads", min=1, rich_help_panel=_MODEL, show_default="physical cores", help="CPU threads"),
@@ -44,7 +61,11 @@ Prompt = Annotated[
 File = Annotated[
     list[Path] | None,
     typer.Option(
-        "-f", "--file", metavar="FILE", rich_help_panel=_PROMPT, help="a UTF-8 file that is one prompt; may be repeated"
+        "-f",
+        "--file",
+        metavar="FILE",
+        rich_help_panel=_PROMPT,
+        help="a UTF-8 file that is one prompt, - for standard input; may be repeated",
     ),
 ]
 Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_SAMPLING, help="-1 draws one and says which")]
@@ -160,20 +181,15 @@ def seed(value: int) -> int:
 
 def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None) -> list[str]:
     """Every -p, then every -f; the article's prompt where there is neither. Raises PromptError."""
+    if [str(file) for file in files or ()].count("-") > 1:
+        raise PromptError("-f - is given twice, and standard input can be read once; give one of them a file")
     return [*(texts or ()), *map(_read, files or ())] or [PROMPT]
 
 
 def _read(path: Path) -> str:
-    """A prompt file, less one newline at its end, as llama.cpp reads it."""
-    shown = printable(str(path).encode("utf-8", "surrogateescape"), keep=" ")
-    try:
-        return path.read_bytes().decode("utf-8").removesuffix("\n")
-    except UnicodeDecodeError as error:
-        raise PromptError(
-            f"{shown} is not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}; convert it"
-        ) from None
-    except OSError as error:
-        raise PromptError(f"cannot read the prompt file {shown}: {error.strerror}") from None
+    """A prompt file, less one line end at its end, as llama.cpp reads it; `-` is standard input."""
+    text = read_text(path, "the prompt file", PromptError)
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
 def candidates(text: str | None) -> int | float | None:

@@ -23,15 +23,14 @@ from typing import Any
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import SETTINGS
 from negtemp.printable import printable
+from negtemp.text_input import read_text
 
 
 def read(path: Path) -> dict[str, Any]:
     """The plan as values of the command's parameters. Raises UsageError naming the entry that is wrong."""
     shown = printable(os.fsencode(path), keep=" ")
     try:
-        fields = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read the plan {shown}: {error.strerror}") from None
+        fields = tomllib.loads(read_text(path, "the plan"))
     except ValueError as error:
         raise UsageError(f"the plan {shown} is not TOML: {printable(str(error).encode(), keep=' ')}") from None
     sampling = fields.pop("sampling", {})

@@ -20,6 +20,7 @@ def run(
         float | None,
         typer.Option(
             "--temp",
+            "--temperature",
             rich_help_panel=options.TEMP_PANEL,
             show_default="-0.001",
             help="temperature of either sign; 0 is greedy, inf uniform",
@@ -47,6 +48,7 @@ def run(
     settings = options.settings(sampling)
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        session.remark_on_prompts(engine, prompts)
         described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)
         header = session.header("run", engine, described)
         sink.write(header)

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from negtemp.cli.messages import say
-from negtemp.errors import OutputError
+from negtemp.errors import OutputError, PromptError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.threads import default_threads
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.printable import printable
 from negtemp.records import Record, number, to_line
 from negtemp.runs.provenance import header
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 
-__all__ = ["Sink", "header", "header_settings", "open_engine", "opened", "sink"]
+__all__ = ["Sink", "header", "header_settings", "open_engine", "opened", "remark_on_prompts", "sink"]
 
 _RECORDS = "records.jsonl"
 # of a MiB each: about a second of reading
@@ -57,6 +58,26 @@ def _leave(reason: str) -> None:
     sys.stdout.flush()
     say(f"llama.cpp gave up on this model: {reason}; the file is corrupt or not supported")
     os._exit(1)
+
+
+def remark_on_prompts(engine: Engine, prompts: Sequence[str]) -> None:
+    """Say on standard error how many prompts begin with a BOS that the model gets once more."""
+    vocabulary = engine.model.vocabulary
+    doubled = [prompt for prompt in dict.fromkeys(prompts) if _doubles_beginning(vocabulary, prompt)]
+    if doubled:
+        name = printable(vocabulary.detokenize(vocabulary.beginning))
+        console.stderr().print(
+            f"{len(doubled)} of the prompts begin with {name}, which this model puts before every prompt: "
+            "it is there twice now; leave it out",
+            soft_wrap=True,
+        )
+
+
+def _doubles_beginning(vocabulary: Vocabulary, prompt: str) -> bool:
+    try:
+        return vocabulary.doubles_beginning(vocabulary.tokenize(prompt))
+    except PromptError:  # which is told where the prompt is used
+        return False
 
 
 def header_settings(

@@ -71,6 +71,7 @@ def spectrum(
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+        session.remark_on_prompts(engine, prompts)
         described = session.header_settings(engine, settings, prompts, grid, [drawn_seed], width=1)
         walk = {"along": along, "along_temperature": number(at.temperature), "along_beta": number(at.beta)}
         header = session.header("spectrum", engine, described | walk)

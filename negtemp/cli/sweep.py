@@ -85,6 +85,7 @@ def sweep(
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
     with session.open_engine(wanted["model"], wanted["n_gpu_layers"], wanted["threads"]) as engine:
+        session.remark_on_prompts(engine, what.prompts)
         sitting = Sitting(engine, what, wanted["parallel"], wanted["output"])
         if dry_run:
             sitting.forecast(json)

@@ -28,8 +28,9 @@ def requests(model: Model, specs: Sequence[SequenceSpec], settings: Settings, fi
     filters = settings.filters(model.vocabulary)
     prompts = {spec.prompt: tuple(model.vocabulary.tokenize(spec.prompt)) for spec in specs}
     ctx_size = model.context(settings.ctx_size)
+    most = settings.tokens(ctx_size)
     asked = [
-        Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, settings.n_predict, ctx_size, filters)
+        Request(first + i, c.prompt, prompts[c.prompt], c.temperature, c.seed, most, ctx_size, filters)
         for i, c in enumerate(specs)
     ]
     check(asked, model.vocabulary.size)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.errors import ModelError
+from negtemp.errors import ModelError, UsageError
 from negtemp.experiments import centroid, emitted_tokens, order_preference, shapes, verdicts
 from negtemp.experiments.compare import compare
 from negtemp.experiments.prompts import PROMPTS
@@ -50,6 +50,11 @@ class Plan:
     asked: int = 20
     controls: int = 3
     counts: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a completion of no length: the claims compare texts of as many tokens."""
+        if self.n_predict < 1:
+            raise UsageError(f"--n-predict is {self.n_predict}; give a whole number of at least 1")
 
 
 def reproduce(engine: Engine, plan: Plan, prompts: Sequence[str] = PROMPTS) -> Iterator[Result]:

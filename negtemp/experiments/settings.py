@@ -17,6 +17,7 @@ from negtemp.model.tokens.vocabulary import CATEGORIES, Vocabulary
 
 PROMPT = "Temperature is a concept"
 _FILTERS = ("repeat_penalty", "top_k", "top_p", "min_p")
+UNLIMITED = -1
 
 
 class Option(NamedTuple):
@@ -38,14 +39,18 @@ def _setting(default: Any, *flags: str, help: str, **others: Any) -> Any:
 class Settings:
     """How to generate, whatever the prompt and the temperature. The defaults switch every filter off.
 
+    n_predict  tokens to generate at most; -1 means as many as the context holds
     ctx_size  tokens a sequence may hold, its prompt included; None means what the model was trained on
     mask      categories of tokens that may not be drawn
     """
 
-    n_predict: int = _setting(40, "-n", "--n-predict", help="tokens to generate at most", lowest=1)
+    n_predict: int = _setting(
+        40, "-n", "--n-predict", "--predict", "--max-tokens",
+        help="tokens to generate at most; -1 for as many as the context holds",
+    )  # fmt: skip
     ctx_size: int | None = _setting(
-        None, "-c", "--ctx-size", help="tokens a sequence may hold, its prompt included", panel="Model", lowest=1,
-        show_default="as trained",
+        None, "-c", "--ctx-size", help="tokens a sequence may hold, its prompt included; 0 as trained", panel="Model",
+        lowest=0, show_default="as trained",
     )  # fmt: skip
     mask: tuple[str, ...] = _setting(
         (), "--mask", help="kinds of tokens never drawn, such as control,unused,byte", metavar="LIST"
@@ -64,10 +69,18 @@ class Settings:
         unknown = sorted(set(self.mask) - set(CATEGORIES))
         if unknown:
             raise UsageError(f"`mask` knows no category {unknown[0]!r}; it knows {', '.join(CATEGORIES)}")
+        if self.n_predict < 1 and self.n_predict != UNLIMITED:
+            raise UsageError(f"`n_predict` is {self.n_predict}; give a whole number of at least 1, or -1 for no limit")
         for name, setting in SETTINGS.items():
             value = getattr(self, name)
             if setting.option.lowest is not None and value is not None and value < setting.option.lowest:
                 raise UsageError(f"`{name}` is {value}; give a whole number of at least {setting.option.lowest}")
+        # llama.cpp's word for the same, which must not make another run of it
+        object.__setattr__(self, "ctx_size", self.ctx_size or None)
+
+    def tokens(self, context: int) -> int:
+        """Tokens to generate at most in a context of so many."""
+        return context if self.n_predict == UNLIMITED else self.n_predict
 
     def filters(self, vocabulary: Vocabulary) -> Filters:
         """These settings for one vocabulary. Raises UsageError for a value out of range."""

@@ -173,12 +173,13 @@ def _requests(
     """Requests for the other units, each noted in `under_way`."""
     settings = plan.settings
     filters, ctx_size = settings.filters(engine.model.vocabulary), _context(engine, plan)
+    most = settings.tokens(ctx_size)
     for unit in plan.units():
         ids = prompts[unit.prompt]
         if isinstance(ids, PromptError) or unit.key(settings) in finished:
             continue
         under_way[unit.number] = unit
-        yield Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, settings.n_predict, ctx_size, filters)
+        yield Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, most, ctx_size, filters)
 
 
 def _context(engine: Engine, plan: SweepPlan) -> int:
@@ -206,18 +207,20 @@ def _batch_shape(engine: Engine, plan: SweepPlan, lengths: Sequence[int], slots:
     """Cells for the slots' growth, and for the longest prompts that can be live at once."""
     live = math.ceil(slots / plan.units_per_prompt) + 1
     context = _context(engine, plan)
-    growth = max((min(context - length, plan.settings.n_predict) for length in lengths), default=1)
-    longest = min(context, max(lengths, default=0) + plan.settings.n_predict)
+    most = plan.settings.tokens(context)
+    growth = max((min(context - length, most) for length in lengths), default=1)
+    longest = min(context, max(lengths, default=0) + most)
     return engine.batch_shape(slots, sum(lengths[:live]) + slots * growth, longest, plan.deterministic)
 
 
 def forecast(engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int = 0) -> Forecast:
     """Time and memory expected, from a trial of a few steps. Raises DecodeError."""
     left = len(plan) - finished
-    tokens = left * plan.settings.n_predict
+    most = plan.settings.tokens(_context(engine, plan))
+    tokens = left * most
     model = engine.model
     logits = 4 * model.vocabulary.size * shape.sequences(256)
-    steps = math.ceil(left / shape.slots) * plan.settings.n_predict
+    steps = math.ceil(left / shape.slots) * most
     return Forecast(
         units=len(plan), finished=finished, sequences=shape.slots, tokens=tokens,
         memory=model.path.stat().st_size + cache_bytes(model, shape.cells) + logits,
@@ -227,7 +230,9 @@ def forecast(engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int =
 
 def _seconds_a_step(engine: Engine, plan: SweepPlan, shape: BatchShape) -> float:
     """Seconds between the first and the last of a few steps, of all slots, drawing and statistics among them."""
-    settings = replace(plan.settings, n_predict=min(_TRIAL_TOKENS, plan.settings.n_predict), ignore_eos=True)
+    settings = replace(
+        plan.settings, n_predict=min(_TRIAL_TOKENS, plan.settings.tokens(_TRIAL_TOKENS)), ignore_eos=True
+    )
     trial = replace(plan, settings=settings, seeds=tuple(range(shape.slots)), steps=False)
     prompts = tokenized(engine.model.vocabulary, trial)
     asked = (r for r, _ in zip(_requests(engine, trial, prompts, (), {}), range(shape.slots), strict=False))

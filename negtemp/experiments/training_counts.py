@@ -15,6 +15,7 @@ from negtemp.errors import UsageError
 from negtemp.model import model_file
 from negtemp.records import AuditToken, finite
 from negtemp.records.audit import AgainstCounts
+from negtemp.text_input import read_text
 from negtemp.theory.retrieval import recall_at_precision, retrieval
 from negtemp.theory.statistics import auc
 
@@ -31,10 +32,8 @@ def read_counts(path: Path, vocab: int) -> NDArray[np.int64]:
     """The counts `[vocab]` of a file. Raises UsageError where it cannot be read or is for another vocabulary."""
     shown = model_file.shown(path)
     try:
-        counts = json.loads(path.read_bytes())["counts"]
+        counts = json.loads(read_text(path, "the counts"))["counts"]
         found = np.array(counts, np.int64)
-    except OSError as error:
-        raise UsageError(f"cannot read {shown}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError(f"{shown} is no truth file; it needs JSON with a list of whole numbers, `counts`") from None
     if found.shape != (vocab,):

@@ -8,6 +8,7 @@ Source: the GGUF specification (ggml, docs/gguf.md): magic, version, tensor coun
 """
 
 import os
+import stat
 import struct
 from importlib import resources
 from pathlib import Path
@@ -43,10 +44,17 @@ def shown(path: os.PathLike[str]) -> str:
 
 def check(path: Path) -> None:
     """Raise ModelError, in one line, unless the file begins as a GGUF file of plausible counts."""
+    if str(path) == "-":
+        raise ModelError("a model cannot come from standard input; save it as a file and give its path with --model")
     if path.is_dir():
         raise ModelError(f"{shown(path)} is a folder; name the .gguf file in it")
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(
+                f"{shown(path)} is a pipe or a device, and a model is mapped from a file; save it as one first"
+            )
+        size = status.st_size
         with path.open("rb") as file:
             head = file.read(_HEADER.size)
     except FileNotFoundError:

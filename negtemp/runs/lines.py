@@ -37,7 +37,7 @@ def finished_units(path: Path) -> Iterator[Finished]:
         if fields is None:
             damaged = damaged or number
             continue
-        lines.append(raw.decode("utf-8"))
+        lines.append(raw.decode("utf-8-sig"))
         if fields["kind"] in FINISHING:
             if damaged:
                 shown = printable(os.fsencode(path), keep=" ")

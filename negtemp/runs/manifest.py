@@ -38,7 +38,7 @@ class Manifest:
         """The manifest of a folder, or None where there is none. Raises RecordError for one of another schema."""
         shown = printable(os.fsencode(folder), keep=" ")
         try:
-            fields = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            fields = json.loads((folder / NAME).read_text(encoding="utf-8-sig"))
             return cls(Header.from_dict(fields), fields["units"], tuple(fields["sessions"]))
         except FileNotFoundError:
             return None

@@ -100,7 +100,11 @@ def _lines(path: Path, shown: str) -> Iterator[Record]:
 
 
 def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdin.buffer) if os.fspath(path) == STANDARD_INPUT else path.open("rb")
+    if os.fspath(path) != STANDARD_INPUT:
+        return path.open("rb")
+    if sys.stdin is None:
+        raise RecordError("the run is to come from standard input, which is closed")
+    return nullcontext(sys.stdin.buffer)
 
 
 def _record(line: bytes, number: int, shown: str) -> Record | None:

@@ -106,7 +106,7 @@ def _controls(audit: Audit) -> str:
     controls = audit.controls
     if not controls.tokens:
         return "The model was not asked for any token, so no verdict is given."
-    said = f"{controls.rejected} of {controls.tokens} control tokens are said with p >= 0.1"
+    said = f"{controls.rejected} of {controls.tokens} reference tokens are said with p >= 0.1"
     if controls.said:
         return f"{said}, so that silence about others means something."
     return f"{said}, fewer than two in three: the model's silence proves nothing, and no verdict is given."

@@ -114,7 +114,7 @@ def _shown(data: bytes) -> str:
 def _unknown(vocabulary: Vocabulary, text: str, token_ids: list[int]) -> str:
     listed = ", ".join(f"{printable(vocabulary.piece(one))} ({one})" for one in token_ids[:_MOST_LISTED])
     more = f" and {len(token_ids) - _MOST_LISTED} more" if len(token_ids) > _MOST_LISTED else ""
-    number = f"; the token of that number is meant by its id alone" if text.isascii() and text.isdigit() else ""
+    number = "; the token of that number is meant by its id alone" if text.isascii() and text.isdigit() else ""
     return (
         f"'{_shown(_bytes(text))}' is not one token of this vocabulary but {len(token_ids)} of them: {listed}{more}"
         f"{_nearest(vocabulary, text, vocabulary.piece)}{number}; name one of those, or give ids"

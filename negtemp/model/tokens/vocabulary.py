@@ -89,6 +89,10 @@ class Vocabulary:
         bos = int(self._api.llama_vocab_bos(self._handle))
         return [bos] if bos >= 0 else []
 
+    def doubles_beginning(self, token_ids: Sequence[int]) -> bool:
+        """Whether a prompt writes the BOS that the model puts before it anyway."""
+        return bool(self.beginning) and list(token_ids[:2]) == 2 * self.beginning
+
     def name(self, token_id: int) -> bytes:
         """The token as the file writes it: `▁` or `Ġ` for a space, `<0x0A>` for a byte. Raises ModelError."""
         self._require(token_id)
