@@ -15,6 +15,7 @@ import sys
 import threading
 from typing import Any
 
+from negtemp.cli import surroundings
 from negtemp.cli.messages import say
 from negtemp.errors import NegtempError
 from negtemp.printable import to_ascii
@@ -25,6 +26,7 @@ _SOON_SECONDS = 0.01
 
 def main() -> None:
     """The `negtemp` command."""
+    surroundings.settle()
     _prepare_streams()
     sys.unraisablehook = _interrupt_again
     try:
@@ -43,6 +45,8 @@ def _prepare_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         getattr(sys, name).reconfigure(errors="negtemp")
+    if "--json" in sys.argv:  # which is UTF-8 whatever the locale
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
 
 
 def _interrupt_again(swallowed: Any) -> None:
