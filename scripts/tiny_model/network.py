@@ -106,14 +106,19 @@ class Network(nn.Module):  # type: ignore[misc]
             for last in (block.attention_out, block.down):
                 nn.init.normal_(last.weight, std=0.02 / (2 * shape.layers) ** 0.5)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits, in nats up to a constant; at most `context` tokens."""
+    def states(self, tokens: Tensor) -> Tensor:
+        """What the unembedding reads, [batch, length, dim]; at most `context` tokens."""
         assert isinstance(self.angles, Tensor)
         angles = self.angles[: tokens.shape[-1]]
         x: Tensor = self.embedding(tokens)
         for block in self.blocks:
             x = block(x, angles)
-        logits: Tensor = self.unembedding(self.norm(x))
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits, in nats up to a constant; at most `context` tokens."""
+        logits: Tensor = self.unembedding(self.states(tokens))
         return logits
 
 

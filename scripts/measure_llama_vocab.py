@@ -1,0 +1,70 @@
+"""What comes out below zero of a model with LLaMA's vocabulary, as a table; the whole as JSON beside the model.
+
+    python scripts/measure_llama_vocab.py build/llama-vocab/short.gguf
+
+Reads `short.counts.json` beside the file and writes `short.result.json`.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from llama_vocab.measurement import ABOVE, BELOW, asked, emitted, groups, input_percentiles, published, table
+
+import negtemp
+
+SEEDS, LENGTH = (1, 2, 3, 4), 40
+
+
+def main() -> None:
+    """Measures one model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("model", type=Path, help="the GGUF file; its counts lie beside it")
+    parser.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    arguments = parser.parse_args()
+    path: Path = arguments.model
+    counts = np.array(json.loads(path.with_suffix(".counts.json").read_text(encoding="utf-8"))["counts"])
+    with negtemp.load(path, threads=arguments.threads) as model:
+        vocabulary = model.engine.model.vocabulary
+        ordinary = np.array([vocabulary.category(i) == "normal" for i in range(vocabulary.size)])
+        came, percentiles = emitted(model, SEEDS, LENGTH), input_percentiles(model)
+        below, named = came[BELOW], published(model)
+        rows = list(table(model, groups(counts, named, below, ordinary), below))
+        said = asked(model, np.array(named), below)
+        result = {
+            "model": path.name,
+            "temperatures": {
+                str(t): {
+                    "tokens": came[t].total,
+                    "distinct": int((came[t].counts > 0).sum()),
+                    "never_seen": came[t].share(counts == 0),
+                    "ordinary": came[t].share(ordinary),
+                    "median_percentile": came[t].median(percentiles),
+                }
+                for t in (ABOVE, BELOW)
+            },
+            "groups": [asdict(row) for row in rows],
+            "published": {
+                vocabulary.piece(i).decode(): {
+                    "id": i,
+                    "count": int(counts[i]),
+                    "emitted": int(below.counts[i]),
+                    "percentile": round(float(percentiles[i]), 1),
+                    "p_when_asked": said[i],
+                }
+                for i in named
+            },
+            "most_emitted": [
+                [vocabulary.piece(int(i)).decode(errors="replace"), int(below.counts[i]), int(counts[i])]
+                for i in np.argsort(-below.counts, kind="stable")[:30]
+            ],
+        }
+    text = json.dumps(result, ensure_ascii=False, indent=1)
+    path.with_suffix(".result.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
