@@ -32,6 +32,7 @@ from negtemp.model.engine.prompt_logits import score
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.tokens import lookup
 from negtemp.model.weights.tensors import Weights
+from negtemp.printable import printable_path
 from negtemp.records import (
     Audit,
     AuditToken,
@@ -111,7 +112,7 @@ class LoadedModel:
         if not model.handle:
             return "<negtemp model, closed>"
         shown = f"{model.name} ({model.description}), {model.vocabulary.size:,} tokens"
-        return f"<negtemp model {shown}, {model_file.shown(model.path)}>"
+        return f"<negtemp model {shown}, {printable_path(model.path)}>"
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a prompt, with what the model puts before every prompt. Raises PromptError."""

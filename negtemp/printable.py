@@ -14,6 +14,7 @@ colour and column width, which are the views' work. The list of invisible letter
 Default_Ignorable_Code_Point (DerivedCoreProperties, section "Default_Ignorable_Code_Point").
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -47,6 +48,11 @@ def printable(data: bytes, keep: str = "") -> str:
         text = data.decode("ascii")
         return text if " " in keep else text.replace(" ", SPACE_MARK)
     return "".join(text for text, _ in runs(data, keep))
+
+
+def printable_path(path: "str | os.PathLike[str]") -> str:
+    """The safe view of a file's name, which may hold any bytes; spaces stay."""
+    return printable(os.fsencode(path), keep=" ")
 
 
 def runs(data: bytes, keep: str = "") -> Iterator[Run]:

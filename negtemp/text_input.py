@@ -7,12 +7,11 @@ pieces, and what the text means.
 """
 
 import codecs
-import os
 import sys
 from pathlib import Path
 
 from negtemp.errors import NegtempError, UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable_path
 
 STANDARD_INPUT = Path("-")
 
@@ -58,4 +57,4 @@ def _encoding(data: bytes) -> tuple[str, int]:
 
 
 def _shown(path: Path) -> str:
-    return "from standard input" if path == STANDARD_INPUT else printable(os.fsencode(path), keep=" ")
+    return "from standard input" if path == STANDARD_INPUT else printable_path(path)

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "views": {"errors", "printable", "theory", "records"},
     "experiments": {"errors", "printable", "text_input", "theory", "records", "model"},
     "runs": {"errors", "printable", "text_input", "theory", "records", "model", "experiments"},
-    "api": {"errors", "keywords", "theory", "records", "model", "experiments", "runs"},
+    "api": {"errors", "keywords", "printable", "theory", "records", "model", "experiments", "runs"},
     "server": {"errors", "printable", "model"},
     "cli": {
         "errors", "printable", "text_input", "theory", "records", "model", "views", "experiments", "runs", "api",

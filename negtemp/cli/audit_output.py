@@ -6,7 +6,7 @@ from pathlib import Path
 from negtemp.cli.session import Sink
 from negtemp.errors import OutputError
 from negtemp.experiments.difference import difference as compare
-from negtemp.model import model_file
+from negtemp.printable import printable_path
 from negtemp.records import AuditToken, Header
 from negtemp.records.audit import Change, Difference
 from negtemp.runs.audits import AuditRun
@@ -69,14 +69,14 @@ def require_writable(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             problem = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
-            raise OutputError(f"{model_file.shown(path)} {problem}; give another file")
+            raise OutputError(f"{printable_path(path)} {problem}; give another file")
 
 
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise OutputError(f"cannot write {model_file.shown(path)}: {error.strerror}; give another file") from None
+        raise OutputError(f"cannot write {printable_path(path)}: {error.strerror}; give another file") from None
 
 
 def difference(first: AuditRun, second: AuditRun, header: Header, sink: Sink, every: bool, json: bool) -> None:

@@ -36,7 +36,7 @@ def centroid(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import centroid_inputs, plotting, rendering, session
     from negtemp.experiments import centroid as experiment
-    from negtemp.model import model_file
+    from negtemp.printable import printable_path
     from negtemp.views import geometry, geometry_plot
 
     plotting.check(plot)
@@ -46,7 +46,7 @@ def centroid(
     with centroid_inputs.opened(path) as (engine, weights), session.sink(json, output) as sink:
         named = token_selection.token_ids(engine.model.vocabulary, tokens, ids, tokens_raw)
         settings = {
-            "token_ids": named, "from": model_file.shown(run) if run else None, "top": listed, "seed": drawn_seed,
+            "token_ids": named, "from": printable_path(run) if run else None, "top": listed, "seed": drawn_seed,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
         sets = centroid_inputs.sets(

@@ -22,13 +22,13 @@ from typing import Any
 
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import SETTINGS
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 from negtemp.text_input import read_text
 
 
 def read(path: Path) -> dict[str, Any]:
     """The plan as values of the command's parameters. Raises UsageError naming the entry that is wrong."""
-    shown = printable(os.fsencode(path), keep=" ")
+    shown = printable_path(path)
     try:
         fields = tomllib.loads(read_text(path, "the plan"))
     except ValueError as error:

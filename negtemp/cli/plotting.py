@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from negtemp.errors import OutputError, UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable_path
 from negtemp.records import Spectrum, Thermo
 from negtemp.views import plots
 
@@ -14,11 +14,13 @@ def check(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix.lower() not in plots.FORMATS:
-        raise UsageError(f"--plot draws {' or '.join(plots.FORMATS)}, not {_shown(path)}; end the name in one of them")
+        raise UsageError(
+            f"--plot draws {' or '.join(plots.FORMATS)}, not {printable_path(path)}; end the name in one of them"
+        )
     if not plots.available():
         raise OutputError("--plot needs matplotlib; run: pip install 'negtemp[plot]'")
     if not path.parent.is_dir() or path.is_dir():
-        raise OutputError(f"--plot cannot write {_shown(path)}: no such folder, or a folder itself")
+        raise OutputError(f"--plot cannot write {printable_path(path)}: no such folder, or a folder itself")
 
 
 def write(path: Path | None, places: Sequence[tuple[Sequence[Thermo], Spectrum]]) -> None:
@@ -34,8 +36,4 @@ def save(path: Path | None, image: Callable[[str], bytes]) -> None:
     try:
         path.write_bytes(drawn)
     except OSError as error:
-        raise OutputError(f"cannot write {_shown(path)}: {error.strerror}; give --plot another file") from None
-
-
-def _shown(path: Path) -> str:
-    return printable(str(path).encode("utf-8", "surrogateescape"), keep=" ")
+        raise OutputError(f"cannot write {printable_path(path)}: {error.strerror}; give --plot another file") from None

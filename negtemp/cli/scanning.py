@@ -9,9 +9,9 @@ from negtemp.cli.session import Sink
 from negtemp.errors import ScanError, UsageError
 from negtemp.experiments.difference import is_suspect
 from negtemp.experiments.scan import Scanner
-from negtemp.model import model_file
 from negtemp.model.tokens.categories import IN_TEXT
 from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.printable import printable_path
 from negtemp.records import Header, Occurrence, Scanned
 from negtemp.runs.audits import AuditRun
 from negtemp.views import console
@@ -25,7 +25,7 @@ def require_same(done: AuditRun, vocabulary: Vocabulary, audit: Path | None) -> 
     same = done.header.model.vocabulary == vocabulary.size
     if not same or any(vocabulary.piece(token.token_id) != token.raw for token in done.tokens):
         raise UsageError(
-            f"{model_file.shown(audit or Path())} is an audit of another vocabulary; give its own model with --model"
+            f"{printable_path(audit or Path())} is an audit of another vocabulary; give its own model with --model"
         )
 
 

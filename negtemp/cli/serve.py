@@ -85,6 +85,7 @@ def serve(
     import sys
 
     from negtemp.model import model_file
+    from negtemp.printable import printable_path
     from negtemp.server import Address, Server, keys_in
 
     _refuse_other_models(context.args)
@@ -94,7 +95,7 @@ def serve(
     for sent in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sent, _stop)
     with Server(path, address, context.args, sys.stderr if verbose else None, name=alias) as server:
-        typer.echo(f"loading {model_file.shown(path)}", err=True)
+        typer.echo(f"loading {printable_path(path)}", err=True)
         server.wait_until_ready(ready_timeout)
         server.prove()
         if server.settings()["mirostat"]:

@@ -17,7 +17,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.threads import default_threads
 from negtemp.model.tokens.vocabulary import Vocabulary
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 from negtemp.records import Record, number, to_line
 from negtemp.runs.provenance import header
 from negtemp.theory.temperature import Temperature
@@ -137,7 +137,7 @@ def free_folder(name: str) -> Path:
 
 
 def _create(folder: Path) -> IO[str]:
-    shown = model_file.shown(folder)
+    shown = printable_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / _RECORDS).open("x", encoding="utf-8")

@@ -15,7 +15,7 @@ def show(
 ) -> None:
     """The table by beta of a sweep, finished or not: means and shares with their intervals."""
     from negtemp.experiments.summary import summarize
-    from negtemp.model import model_file
+    from negtemp.printable import printable_path
     from negtemp.records import Header, Record, to_line
     from negtemp.runs import reading
     from negtemp.views import console
@@ -24,9 +24,7 @@ def show(
     records = reading.iterate(run)
     header = next(records, None)
     if not isinstance(header, Header):
-        raise RecordError(
-            f"{model_file.shown(run)} does not begin with a header; give a folder that negtemp has written"
-        )
+        raise RecordError(f"{printable_path(run)} does not begin with a header; give a folder that negtemp has written")
     summaries = summarize(records)
     if json:
         shown: list[Record] = [header, *summaries]

@@ -13,8 +13,8 @@ from negtemp.errors import NegtempError
 from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
 from negtemp.experiments.sweep import SweepPlan
-from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.printable import printable_path
 from negtemp.records import Failure, Record, Step, to_line
 from negtemp.runs import reading, sweeping
 from negtemp.runs.store import Store
@@ -43,7 +43,7 @@ class Sitting:
             print(f"{to_line(self._header)}\n{to_line(found)}")
             return
         out = console.stdout()
-        for name, value in [*view.forecast(found), ("folder", model_file.shown(self._folder))]:
+        for name, value in [*view.forecast(found), ("folder", printable_path(self._folder))]:
             out.print(f"{name:<8} {value}", soft_wrap=True)
 
     def run(self, json: bool) -> int:
@@ -67,7 +67,7 @@ class Sitting:
 
     def _announce(self, store: Store) -> None:
         finished = f", {store.saved:,} of them finished" if store.saved else ""
-        parts = [f"{len(self._plan):,} units{finished}", f"{self._shape.slots} at once", model_file.shown(self._folder)]
+        parts = [f"{len(self._plan):,} units{finished}", f"{self._shape.slots} at once", printable_path(self._folder)]
         self._err.print(console.title(self._header, " · ".join(parts)), style="dim", soft_wrap=True)
 
     def _run(self, store: Store, json: bool, interrupted: Event) -> None:
@@ -87,7 +87,7 @@ class Sitting:
 
     def _say_how_far(self, store: Store, begin: str = "") -> None:
         command = shell_command(["negtemp", *sys.argv[1:]], sys.stderr.encoding)
-        saved = f"{store.saved:,} of {len(self._plan):,} units are saved in {model_file.shown(self._folder)}"
+        saved = f"{store.saved:,} of {len(self._plan):,} units are saved in {printable_path(self._folder)}"
         self._err.print(f"{begin}{saved}; go on with:\n  {command}", soft_wrap=True)
 
     def _end(self, json: bool) -> int:

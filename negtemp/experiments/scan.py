@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ScanError
-from negtemp.model import model_file
 from negtemp.model.tokens import safe_splits
 from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.printable import printable_path
 from negtemp.records import AuditToken
 from negtemp.records.audit import Occurrence, Scanned
 from negtemp.theory.search import Search
@@ -104,7 +104,7 @@ class Scanner:
         for block in blocks(path):
             self._count(block, tallies)
             texts += len(block.lines)
-        shown = model_file.shown(path)
+        shown = printable_path(path)
         confirmed = self._vocabulary is not None
         for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
             tally, token = tallies[index], self._tokens[index]
@@ -174,7 +174,7 @@ def _merged(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
 
 def blocks(path: Path) -> Iterator[Block]:
     """A file as blocks of texts. Raises ScanError where it cannot be read or is not text."""
-    shown = model_file.shown(path)
+    shown = printable_path(path)
     try:
         with path.open("rb") as file:
             _require_text(file, shown)

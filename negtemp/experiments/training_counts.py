@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
-from negtemp.model import model_file
+from negtemp.printable import printable_path
 from negtemp.records import AuditToken, finite
 from negtemp.records.audit import AgainstCounts
 from negtemp.text_input import read_text
@@ -30,7 +30,7 @@ def beside(model: Path) -> Path | None:
 
 def read_counts(path: Path, vocab: int) -> NDArray[np.int64]:
     """The counts `[vocab]` of a file. Raises UsageError where it cannot be read or is for another vocabulary."""
-    shown = model_file.shown(path)
+    shown = printable_path(path)
     try:
         counts = json.loads(read_text(path, "the counts"))["counts"]
         found = np.array(counts, np.int64)

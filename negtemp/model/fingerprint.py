@@ -17,7 +17,7 @@ from pathlib import Path
 
 from negtemp.errors import ModelError
 from negtemp.model import cache
-from negtemp.model.model_file import shown
+from negtemp.printable import printable_path
 
 # the kind of fingerprint, as headers name it
 WHOLE = "sha256"
@@ -47,7 +47,7 @@ def fingerprint(files: Sequence[Path], watch: Watch = unwatched) -> str:
         return str(known["sha256"])
     digest = _digest(files, watch)
     if stats(files) != before:
-        raise ModelError(f"{shown(files[0])} changes while it is read; wait until it is whole")
+        raise ModelError(f"{printable_path(files[0])} changes while it is read; wait until it is whole")
     if _settled(before):
         cache.write(entry, {"files": before, "sha256": digest})
     return digest
@@ -58,7 +58,7 @@ def stats(files: Iterable[Path]) -> list[Stat]:
     try:
         found = [path.stat() for path in files]
     except OSError as error:
-        raise ModelError(f"cannot read {shown(Path(error.filename))}: {error.strerror}") from None
+        raise ModelError(f"cannot read {printable_path(Path(error.filename))}: {error.strerror}") from None
     return [[one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino] for one in found]
 
 
@@ -83,6 +83,6 @@ def _digest(files: Sequence[Path], watch: Watch) -> str:
         for _ in watch(read(), total, "identifying the model"):
             pass
     except OSError as error:
-        raise ModelError(f"cannot read {shown(files[0])}: {error.strerror}") from None
+        raise ModelError(f"cannot read {printable_path(files[0])}: {error.strerror}") from None
     found = [digest.hexdigest() for digest in digests]
     return found[0] if len(found) == 1 else hashlib.sha256("".join(f"{one}\n" for one in found).encode()).hexdigest()

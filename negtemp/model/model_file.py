@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from negtemp.errors import ModelError
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 
 BUNDLED = "tiny.gguf"
 
@@ -37,33 +37,28 @@ def bundled() -> Path:
     return Path(str(resources.files("negtemp") / "data" / BUNDLED))
 
 
-def shown(path: os.PathLike[str]) -> str:
-    """A path as an error message may show it: any bytes, made safe."""
-    return printable(os.fsencode(path), keep=" ")
-
-
 def check(path: Path) -> None:
     """Raise ModelError, in one line, unless the file begins as a GGUF file of plausible counts."""
     if str(path) == "-":
         raise ModelError("a model cannot come from standard input; save it as a file and give its path with --model")
     if path.is_dir():
-        raise ModelError(f"{shown(path)} is a folder; name the .gguf file in it")
+        raise ModelError(f"{printable_path(path)} is a folder; name the .gguf file in it")
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(
-                f"{shown(path)} is a pipe or a device, and a model is mapped from a file; save it as one first"
+                f"{printable_path(path)} is a pipe or a device, and a model is mapped from a file; save it as one first"
             )
         size = status.st_size
         with path.open("rb") as file:
             head = file.read(_HEADER.size)
     except FileNotFoundError:
-        raise ModelError(f"no model file at {shown(path)}; give the path of a .gguf file as `model`") from None
+        raise ModelError(f"no model file at {printable_path(path)}; give the path of a .gguf file as `model`") from None
     except OSError as error:
-        raise ModelError(f"cannot read {shown(path)}: {error.strerror}") from error
+        raise ModelError(f"cannot read {printable_path(path)}: {error.strerror}") from error
     problem = _problem(head, size)
     if problem:
-        raise ModelError(f"{shown(path)} {problem}; download or convert the model again")
+        raise ModelError(f"{printable_path(path)} {problem}; download or convert the model again")
 
 
 def _problem(head: bytes, size: int) -> str | None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.verification import Watch
-from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
+from negtemp.printable import printable_path
 from negtemp.records import Audit, AuditToken, Header, JsonValue, Record
 from negtemp.records.audit import AgainstCounts
 from negtemp.runs.provenance import header
@@ -47,7 +47,7 @@ def load_or_run(
         done = read(path)
         if not done.whole:
             raise UsageError(
-                f"{model_file.shown(path)} holds {len(done.tokens)} of {done.header.model.vocabulary} tokens; "
+                f"{printable_path(path)} holds {len(done.tokens)} of {done.header.model.vocabulary} tokens; "
                 "save the audit with --all"
             )
         return done

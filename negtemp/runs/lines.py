@@ -6,13 +6,12 @@ another kind, and is refused.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from negtemp.errors import RecordError
-from negtemp.printable import printable
+from negtemp.printable import printable_path
 from negtemp.records import Completion, Failure
 
 NAME = "records.jsonl"
@@ -40,7 +39,7 @@ def finished_units(path: Path) -> Iterator[Finished]:
         lines.append(raw.decode("utf-8-sig"))
         if fields["kind"] in FINISHING:
             if damaged:
-                shown = printable(os.fsencode(path), keep=" ")
+                shown = printable_path(path)
                 raise RecordError(f"line {damaged} of {shown} is damaged; remove that line to run its unit again")
             yield Finished(lines, fields.get("unit"), end)
             lines = []

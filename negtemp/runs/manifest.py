@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import RecordError
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 from negtemp.records import Header, Json
 
 NAME = "manifest.json"
@@ -36,7 +36,7 @@ class Manifest:
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":
         """The manifest of a folder, or None where there is none. Raises RecordError for one of another schema."""
-        shown = printable(os.fsencode(folder), keep=" ")
+        shown = printable_path(folder)
         try:
             fields = json.loads((folder / NAME).read_text(encoding="utf-8-sig"))
             return cls(Header.from_dict(fields), fields["units"], tuple(fields["sessions"]))

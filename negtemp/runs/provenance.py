@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from negtemp.model import model_file
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.fingerprint import WHOLE
 from negtemp.model.threads import default_threads
+from negtemp.printable import printable_path
 from negtemp.records import EngineBuild, Header, JsonValue, ModelFile
 from negtemp.version import __version__
 
@@ -29,7 +29,7 @@ def header(command: str, engine: Engine, settings: Mapping[str, JsonValue]) -> H
             name=model.name,
             description=model.description,
             vocabulary=model.vocabulary.size,
-            file=model_file.shown(model.path),
+            file=printable_path(model.path),
             fingerprint=model.fingerprint(),
             fingerprint_kind=WHOLE,
         ),

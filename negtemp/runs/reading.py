@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from negtemp.errors import RecordError
-from negtemp.printable import printable
+from negtemp.printable import printable_path
 from negtemp.records import Completion, Header, Record, from_line
 from negtemp.runs import lines, manifest
 from negtemp.runs.manifest import Manifest
@@ -40,7 +40,7 @@ def read_run(path: str | os.PathLike[str]) -> SavedRun:
     Raises RecordError, here or on the way through the records, where there are none, for a line that is none, and for
     records of another schema.
     """
-    name = printable(os.fsencode(path), keep=" ") if os.fspath(path) != STANDARD_INPUT else "standard input"
+    name = printable_path(path) if os.fspath(path) != STANDARD_INPUT else "standard input"
     records = iterate(Path(path))
     header = next(records, None)
     if not isinstance(header, Header):
@@ -72,7 +72,7 @@ def is_run(path: Path) -> bool:
 
 def iterate(path: Path) -> Iterator[Record]:
     """Every record of a run. Raises RecordError."""
-    shown = printable(os.fsencode(path), keep=" ")
+    shown = printable_path(path)
     folder = path if path.is_dir() else path.parent if path.name == lines.NAME else None
     about = None if folder is None else Manifest.read(folder)
     if about is None:

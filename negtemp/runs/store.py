@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import OutputError, UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 from negtemp.records import Header, Record, to_line
 from negtemp.runs import lines, manifest
 from negtemp.runs.manifest import Manifest
@@ -53,7 +53,7 @@ class Store:
         Raises UsageError where the folder belongs to another run, RecordError where what it holds cannot be read,
         OutputError where another process writes it or it is not writable.
         """
-        self.folder, self._shown = folder, printable(os.fsencode(folder), keep=" ")
+        self.folder, self._shown = folder, printable_path(folder)
         self._waiting: list[Record] = []
         with self._refusals(), contextlib.ExitStack() as opened:
             folder.mkdir(parents=True, exist_ok=True)

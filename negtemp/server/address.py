@@ -11,14 +11,13 @@ import csv
 import dataclasses
 import io
 import ipaddress
-import os
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from negtemp.errors import NegtempError, UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable_path
 
 # an address that means "every interface", and one under which this machine reaches it
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -38,13 +37,13 @@ class Address:
         if not 0 <= self.port <= 65535:
             raise UsageError(f"--port is {self.port}; give a number from 1 to 65535, or 0 for any free one")
         if "," in self.host or self.host.endswith(".sock"):
-            raise UsageError(f"--host is {_shown(self.host)}; give one address of a network interface")
+            raise UsageError(f"--host is {printable_path(self.host)}; give one address of a network interface")
         if not re.fullmatch(r"(/[\w.~-]+)*", self.prefix, re.ASCII):
-            raise UsageError(f"--api-prefix is {_shown(self.prefix)}; give a path such as /llm")
+            raise UsageError(f"--api-prefix is {printable_path(self.prefix)}; give a path such as /llm")
         if not all(key.isascii() and key.isprintable() for key in self.keys):
             raise UsageError("an API key holds characters that no HTTP header can; give it in printable ASCII")
         if not self.keys and not _is_loopback(self.host):
-            raise UsageError(f"--host {_shown(self.host)} is open to others; give an --api-key with it")
+            raise UsageError(f"--host {printable_path(self.host)} is open to others; give an --api-key with it")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ def row(keys: tuple[str, ...]) -> str:
 
 def keys_in(path: Path) -> str:
     """The keys in a file, as one row. Raises NegtempError where it cannot be read or holds none."""
-    shown = printable(os.fsencode(path), keep=" ")
+    shown = printable_path(path)
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except OSError as error:
@@ -98,7 +97,8 @@ def free(address: Address) -> Address:
     except (OSError, UnicodeError, TypeError) as error:  # the codec of host names raises the last two
         reason = getattr(error, "strerror", None) or "no such host"
         raise NegtempError(
-            f"cannot listen on {_shown(address.host)} port {address.port}: {reason}; give another with --host or --port"
+            f"cannot listen on {printable_path(address.host)} port {address.port}: {reason}; "
+            "give another with --host or --port"
         ) from None
 
 
@@ -109,7 +109,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _shown(host: str) -> str:
-    return printable(os.fsencode(host), keep=" ")

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from negtemp.errors import EngineMissingError, ModelError, NegtempError, UnpatchedLibraryError, UsageError
 from negtemp.model import model_file
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 from negtemp.server.address import Address, free, row
 
 FIX = "build it with `scripts/build_llama.sh --tools` in a clone of negtemp"
@@ -113,7 +113,7 @@ class Server:
         while waited_for := self._not_ready():
             if self._process.poll() is not None:
                 self._reader.join()
-                raise ModelError(f"llama-server cannot serve {model_file.shown(self.model)}: {self._complaint()}")
+                raise ModelError(f"llama-server cannot serve {printable_path(self.model)}: {self._complaint()}")
             if time.monotonic() > deadline:
                 raise NegtempError(f"llama-server is not ready after {limit_seconds:g} s: {waited_for}")
             time.sleep(_POLL_SECONDS)
@@ -125,7 +125,7 @@ class Server:
         except RefusedError as refused:
             if refused.status != _LOADING:
                 raise
-            return f"it still loads {model_file.shown(self.model)}"
+            return f"it still loads {printable_path(self.model)}"
         except NegtempError as silent:
             return str(silent)
         return None

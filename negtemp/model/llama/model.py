@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.model import fingerprint, model_file
+from negtemp.model import fingerprint
 from negtemp.model.library import Library
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
 from negtemp.model.weights.tensors import Weights
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 
 ALL_LAYERS = -1
 
@@ -48,13 +48,11 @@ class Model:
         library.log.clear()
         self.handle: Any = api.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
-            raise ModelError(
-                f"llama.cpp cannot load {model_file.shown(path)}: {library.last_errors()}; use another file"
-            )
+            raise ModelError(f"llama.cpp cannot load {printable_path(path)}: {library.last_errors()}; use another file")
         problem = self._problem()
         if problem:
             self.close()
-            raise ModelError(f"{model_file.shown(path)} {problem}")
+            raise ModelError(f"{printable_path(path)} {problem}")
         template = api.llama_model_chat_template(self.handle, None) or b""
         self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template)
 
@@ -82,13 +80,13 @@ class Model:
     def name(self) -> str:
         """The name that the file gives itself, or the file's own."""
         given = self._metadata("general.name")
-        return printable(given.encode(), keep=" ") if given else model_file.shown(Path(self.path.name))
+        return printable(given.encode(), keep=" ") if given else printable_path(Path(self.path.name))
 
     def fingerprint(self, watch: fingerprint.Watch = fingerprint.unwatched) -> str:
         """The digest of every byte of the model's files (`model.fingerprint`). Raises ModelError where they changed."""
         if not self._fingerprint:
             if fingerprint.stats(self.files) != self._stats:
-                raise ModelError(f"{model_file.shown(self.path)} has changed since it was loaded; run again")
+                raise ModelError(f"{printable_path(self.path)} has changed since it was loaded; run again")
             self._fingerprint = fingerprint.fingerprint(self.files, watch)
         return self._fingerprint
 

@@ -19,7 +19,7 @@ from typing import Any
 from negtemp.errors import ModelError
 from negtemp.model import model_file
 from negtemp.model.library import Library
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_path
 
 _SPLIT = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
 _DIMENSIONS = 4
@@ -96,17 +96,15 @@ def splits(library: Library, path: Path) -> list[Path]:
         return [path]
     if said != count:
         raise ModelError(
-            f"{model_file.shown(path)} is a part of {said} by its head and of {count} by its name; rename it"
+            f"{printable_path(path)} is a part of {said} by its head and of {count} by its name; rename it"
         )
     parts = [path.with_name(f"{match['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
     for part in parts:
         if not part.exists():
-            raise ModelError(f"{model_file.shown(part)} is missing; the model needs all of its {count} files")
+            raise ModelError(f"{printable_path(part)} is missing; the model needs all of its {count} files")
         model_file.check(part)
     if path != parts[0]:
-        raise ModelError(
-            f"{model_file.shown(path)} is not the first part of its model; give {model_file.shown(parts[0])}"
-        )
+        raise ModelError(f"{printable_path(path)} is not the first part of its model; give {printable_path(parts[0])}")
     return parts
 
 
@@ -118,7 +116,7 @@ def _read(library: Library, path: Path) -> Contents:
         for entry in found:
             if entry.offset + entry.size > end:
                 raise ModelError(
-                    f"{model_file.shown(path)} is cut off: {entry.name} ends at byte {entry.offset + entry.size} "
+                    f"{printable_path(path)} is cut off: {entry.name} ends at byte {entry.offset + entry.size} "
                     f"of a file of {end}; download or convert the model again"
                 )
         return Contents({e.name: e for e in found}, _string(ggml, head, b"general.architecture"), _tokens(ggml, head))
@@ -137,7 +135,7 @@ def _opened(library: Library, path: Path) -> Iterator[int]:
     head = ggml.gguf_init_from_file(os.fsencode(path), InitParams(no_alloc=True, ctx=None))
     if not head:
         raise ModelError(
-            f"ggml cannot read {model_file.shown(path)}: {next(iter(library.log), 'no reason given')}; "
+            f"ggml cannot read {printable_path(path)}: {next(iter(library.log), 'no reason given')}; "
             "download or convert the model again"
         )
     try:

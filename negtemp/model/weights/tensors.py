@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError
-from negtemp.model import model_file
 from negtemp.model.library import Library
 from negtemp.model.threads import default_threads
 from negtemp.model.weights import gguf
+from negtemp.printable import printable_path
 
 EMBEDDING, UNEMBEDDING, BIAS = "token_embd.weight", "output.weight", "output.bias"
 NORM, NORM_BIAS = "output_norm.weight", "output_norm.bias"
@@ -172,9 +172,7 @@ class Weights:
         """The tensor of that name. Raises ModelError where there is none, or its type holds no weights."""
         entry = self._contents.entries.get(name)
         if entry is None:
-            raise ModelError(
-                f"{model_file.shown(self.path)} has no tensor {name}; give a GGUF file of a language model"
-            )
+            raise ModelError(f"{printable_path(self.path)} has no tensor {name}; give a GGUF file of a language model")
         type_name, to_float = _dequantiser(self._ggml, entry)
         bytes_per_row = entry.size // entry.rows if entry.rows else 0
         return Tensor(
@@ -186,7 +184,7 @@ class Weights:
             try:
                 self._files[path] = self._open.enter_context(path.open("rb")).fileno()
             except OSError as error:
-                raise ModelError(f"cannot read {model_file.shown(path)}: {error.strerror}") from error
+                raise ModelError(f"cannot read {printable_path(path)}: {error.strerror}") from error
         return self._files[path]
 
     @property
