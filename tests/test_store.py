@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -289,3 +290,27 @@ def test_reading_a_run_needs_no_library(tmp_path: Path) -> None:
     code = "import sys, negtemp; print(len(negtemp.load_run(sys.argv[1])), 'llama_cpp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", "False"]
+
+
+@pytest.mark.parametrize("fault", ["deleted", "moved", "replaced"])
+def test_a_folder_that_goes_away_ends_the_run_and_what_it_holds_stays_whole(tmp_path: Path, fault: str) -> None:
+    """What is written after that nobody would find; every unit is there once when the run is done again."""
+    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    with store(folder) as writing:
+        writing.save(completion(0))
+        if fault == "deleted":
+            shutil.rmtree(folder)
+        elif fault == "moved":
+            folder.rename(elsewhere)
+        else:  # as NFS renames a file that is open
+            (folder / "records.jsonl").rename(folder / ".nfs0001")
+        with pytest.raises(OutputError, match="was moved, replaced or deleted"):
+            writing.save(completion(1))
+    kept = elsewhere if fault == "moved" else folder
+    with store(kept) as again:
+        assert again.saved == (1 if fault == "moved" else 0)
+        for number in range(UNITS):
+            if f"{number:016x}" not in again.finished:
+                again.save(completion(number))
+    units = [record.unit for record in load_run(kept) if isinstance(record, Completion)]
+    assert sorted(map(str, units)) == [f"{number:016x}" for number in range(UNITS)]

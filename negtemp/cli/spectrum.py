@@ -24,7 +24,9 @@ Along = Annotated[
 ]
 Temp = Annotated[
     float | None,
-    typer.Option("--temp", rich_help_panel=_ALONG, show_default="0", help="temperature that draws those tokens"),
+    typer.Option(
+        "--temp", "--temperature", rich_help_panel=_ALONG, show_default="0", help="temperature that draws those tokens"
+    ),
 ]
 Beta = Annotated[float | None, typer.Option("--beta", rich_help_panel=_ALONG, help="1/T instead")]
 Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ALONG, help="-1 draws one and says which")]

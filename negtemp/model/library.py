@@ -48,8 +48,9 @@ class Library:
         return list(self.build.get("patches", []))
 
     def last_errors(self, limit: int = 2) -> str:
-        """llama.cpp's last error lines as one printable line."""
-        return "; ".join(list(self.log)[-limit:]) or "no reason given"
+        """llama.cpp's last error lines as one printable line, less those that only say that it failed."""
+        reasons = [line for line in self.log if "failed to load model" not in line]
+        return "; ".join((reasons or list(self.log))[-limit:]) or "no reason given"
 
 
 @dataclass(frozen=True, slots=True)

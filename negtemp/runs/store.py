@@ -121,9 +121,22 @@ class Store:
         self._waiting.clear()
         with self._refusals():
             self._syncer.check()
+            self._require_place()
             self._write(data)
         self.saved += 1
         self._syncer.wake()
+
+    def _require_place(self) -> None:
+        """Raise OutputError where the file is no longer in the folder: what is written then nobody finds."""
+        try:
+            there = os.path.samestat(os.stat(self.folder / lines.NAME), os.fstat(self._file))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise OutputError(
+                f"{self._shown} was moved, replaced or deleted while it was being written; a moved folder is whole: "
+                "give that one with -o, or run again"
+            )
 
     def _write(self, data: bytes) -> None:
         """All of it or nothing."""
