@@ -16,6 +16,7 @@ from negtemp.experiments import centroid as centroids
 from negtemp.experiments import emitted_tokens, shapes
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.audit import AuditSettings, audit
+from negtemp.experiments.census import census
 from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.generate import generate
 from negtemp.experiments.prompts import PROMPTS
@@ -36,10 +37,12 @@ from negtemp.printable import printable_path
 from negtemp.records import (
     Audit,
     AuditToken,
+    Census,
     Completion,
     Failure,
     MatrixGeometry,
     Placement,
+    Plateau,
     Repetition,
     Spectrum,
     Step,
@@ -243,11 +246,21 @@ class LoadedModel:
     def audit(self, **settings: Unpack[AuditOptions]) -> Iterator[AuditToken | Audit]:
         """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
 
-        `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed. Raises ModelError, DecodeError.
+        `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed, blind. Raises ModelError and
+        DecodeError.
         """
         model = self.engine.model
         with Weights(model.library, model.path) as weights:
             yield from audit(self.engine, weights, AuditSettings(**settings))
+
+    def census(self, *, seed: int = 1, blind: bool = False) -> Iterator[Plateau | Census]:
+        """How many tokens were never trained: a Plateau for each of some contexts, then the Census.
+
+        With `blind` the level is found without the file's own list of unused tokens. Raises ModelError, DecodeError.
+        """
+        model = self.engine.model
+        with Weights(model.library, model.path) as weights:
+            yield from census(self.engine, weights, seed=seed, blind=blind)
 
     def close(self) -> None:
         """Free the model's memory."""

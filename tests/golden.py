@@ -1,6 +1,7 @@
 """A record of every kind with values that break naive codecs; `golden/records.jsonl` holds their lines of schema 1.
 
-The lines were written by negtemp 0.1.0 and never change: what is added to a record later stands in lines of its own.
+The lines were written by negtemp 0.1.0, the last ones by 0.2, and never change: what is added to a record later stands
+in lines of its own.
 """
 
 import math
@@ -9,6 +10,7 @@ from pathlib import Path
 from negtemp.records import (
     Audit,
     AuditToken,
+    Census,
     Change,
     ClaimVerdict,
     Completion,
@@ -22,6 +24,7 @@ from negtemp.records import (
     ModelFile,
     Occurrence,
     Placement,
+    Plateau,
     PublishedToken,
     Record,
     Repetition,
@@ -33,7 +36,8 @@ from negtemp.records import (
     TokenGeometry,
     Trial,
 )
-from negtemp.records.audit import AgainstCounts, CategoryCounts, Controls, Reference
+from negtemp.records.audit import AgainstCounts, CategoryCounts, Controls, LevelFigures, Reference
+from negtemp.records.census import ListCount, PlateauCount
 from negtemp.records.geometry import CategoryGeometry
 from negtemp.records.thermo import BySign, Density, PlacedToken, Shelf
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
@@ -48,6 +52,10 @@ TOKEN = AuditToken(
 )  # fmt: skip
 BARE_TOKEN = AuditToken(token_id=1, raw=b"", category="normal", rank=3, score=math.nan, indicators={})
 DENSITY = Density(lowest=-9.0, highest=12.0, mean=0.5, deviation=1.25, edges=(-9.0, 1.5, 12.0), counts=(600, 100))
+LEVEL = LevelFigures(
+    tokens=7, by_group=(7, 8), probability=1e-8, radius=0.0625, usual=9.5, threshold=math.inf, false_share=0.0005,
+    runaway=0.0,
+)  # fmt: skip
 POINT = Density(lowest=0.0, highest=0.0, mean=0.0, deviation=0.0, edges=(0.0, 0.0), counts=(1,))
 PLACED = PlacedToken(token_id=3, raw=RAW, category="normal", logit=-1.5, logprob=-20.25)
 
@@ -182,4 +190,20 @@ RECORDS: tuple[Record, ...] = (
         file="a", token_id=7, raw=b"x", verdict="weak", probability=0.05, strings=3, tokens=2, lines=(),
     ),
     Scanned(file="a.txt", size=12, texts=2, strings=3, tokens=None),
+    # of 0.2: a census, and an audit by the level
+    Audit(
+        problem=None, combined=("level",), reference=Reference(source="bytes", tokens=13), structure=1.0,
+        threshold=0.5, controls=Controls(), categories={}, level=LEVEL,
+    ),
+    Plateau(context=224, beta=-1.5, tokens=929.0, heat_capacity=0.125),
+    Plateau(context=225, beta=None, tokens=None, heat_capacity=None),
+    Census(
+        vocabulary=2048, level=LEVEL, by_category={"normal": 7}, agreement="plateau and level agree within 1 %",
+        plateau=PlateauCount(tokens=929.0, low=928.5, high=930.0, heat_capacity=0.125, contexts=32, plateaus=29),
+        listed=ListCount(tokens=13, padding_rows=2, by_category={"byte-invalid": 13}, at_level=None),
+    ),
+    Census(
+        vocabulary=9, plateau=None, level=None, by_category={}, agreement="",
+        listed=ListCount(tokens=0, padding_rows=0, by_category={}, at_level=0),
+    ),
 )  # fmt: skip

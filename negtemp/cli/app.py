@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from negtemp.cli.audit import audit
+from negtemp.cli.census import census
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
@@ -34,6 +35,7 @@ app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
 app.command()(show)
 app.command()(audit)
+app.command()(census)
 app.command()(repeat)
 app.command()(scan)
 app.command()(centroid)

@@ -30,6 +30,12 @@ def audit(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", rich_help_panel=_AUDIT, help="rank only; ask the model for nothing")
     ] = False,
+    blind: Annotated[
+        bool,
+        typer.Option(
+            "--blind", rich_help_panel=_AUDIT, help="take no token for unused by its name or type; find the level alone"
+        ),
+    ] = False,
     diff: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -67,10 +73,10 @@ def audit(
     if diff is not None:
         others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
         options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
-    settings = AuditSettings(options.candidates(candidates), exhaustive, not no_verify, options.seed(seed))
+    settings = AuditSettings(options.candidates(candidates), exhaustive, not no_verify, options.seed(seed), blind)
     described = {
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,
-        "all": all_tokens,
+        "blind": blind, "all": all_tokens,
     }  # fmt: skip
     audit_output.require_writable(ban, report, csv)
     with session.sink(json, output) as sink:

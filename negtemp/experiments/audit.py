@@ -1,11 +1,12 @@
 """Which tokens did a model never learn? Indicators rank the vocabulary, and asking the model to say the most suspect
 ones verifies them.
 
-Candidates are the tokens nearer to those known to be unused than to those in use (`theory.ranking`), whatever their
-share of the vocabulary, or as many as the settings say. Verification walks down the ranking in windows of 64: through
-the literature's 2 % of the vocabulary in any case, through further candidates until two windows in a row confirm fewer
-than one in ten (p < 0.01), and beyond the candidates while a third of a window is confirmed. Only tokens that a text
-can hold are asked for, unless all are.
+Candidates are the tokens nearer to the level of those never trained than tokens in use are (`theory.level`), or, where
+a model has no level, nearer to those known to be unused than to those in use (`theory.ranking`), whatever their share
+of the vocabulary; or as many as the settings say. Verification walks down the ranking in windows of 64: through the
+literature's 2 % of the vocabulary in any case, through further candidates until two windows in a row confirm fewer than
+one in ten (p < 0.01), and beyond the candidates while a third of a window is confirmed. Only tokens that a text can
+hold are asked for, unless all are.
 
 Nothing can be said, and no token is a candidate, where the model does not say its controls and tokens known to be
 unused do not stand out either: random weights, for one. It leaves out what is done with the list (`views`, `cli`).
@@ -44,12 +45,14 @@ class AuditSettings:
     candidates   None for the adaptive threshold; an int is a number of tokens, a float a share of the vocabulary
     exhaustive   ask for every token of the vocabulary, of every category
     verify       whether to ask at all
+    blind        take no token for unused because of its name, type or bytes: the level has to be found by itself
     """
 
     candidates: int | float | None = None
     exhaustive: bool = False
     verify: bool = True
     seed: int = 1
+    blind: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError for a number of candidates that cannot be meant."""
@@ -76,7 +79,7 @@ def audit(
     """
     settings = settings or AuditSettings()
     categories = token_categories(engine.model.vocabulary)
-    found = survey(engine, weights, categories, seed=settings.seed, watch=watch)
+    found = survey(engine, weights, categories, seed=settings.seed, blind=settings.blind, watch=watch)
     case = _Case(engine, categories, found, settings)
     case.verify(watch)
     yield from case.tokens()
@@ -101,7 +104,7 @@ class _Case:
     @property
     def problem(self) -> str | None:
         """Why nothing can be said, or None."""
-        if self.calibration.said or self.survey.stands_out >= _STANDS_OUT:
+        if self.survey.level or self.calibration.said or self.survey.stands_out >= _STANDS_OUT:
             return None
         standing = (
             f"tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f}, asked: {_STANDS_OUT})"
@@ -117,9 +120,14 @@ class _Case:
         wanted = self.settings.number(len(self.survey.score))
         if wanted is not None:
             return wanted
-        if np.isnan(self.survey.stands_out):  # a score without a scale has no threshold
+        if not self._has_threshold:
             return round(_FIELD_SHARE * len(self.survey.score))
         return int((self.survey.score >= ranking.THRESHOLD).sum())
+
+    @property
+    def _has_threshold(self) -> bool:
+        """Whether scores are distances; without a level or a token known to be unused they are ranks."""
+        return self.survey.level is not None or not np.isnan(self.survey.stands_out)
 
     def verify(self, watch: Watch) -> None:
         """Ask for controls, then for candidates where the controls were said."""
@@ -183,12 +191,12 @@ class _Case:
         return {"thermal": found["mean_logit"], **found}
 
     def summary(self) -> Audit:
-        adaptive = self.settings.candidates is None and not np.isnan(self.survey.stands_out)
+        adaptive = self.settings.candidates is None and self._has_threshold
         return Audit(
-            problem=self.problem, combined=tuple(ranking.COMBINED),
+            problem=self.problem, combined=self.survey.combined,
             reference=Reference(source=self.survey.reference.source, tokens=len(self.survey.reference.rows)),
             structure=self.survey.stands_out, threshold=ranking.THRESHOLD if adaptive else None,
-            controls=self.calibration.record(), categories=self._counts(),
+            controls=self.calibration.record(), categories=self._counts(), level=self.survey.figures(),
         )  # fmt: skip
 
     def _counts(self) -> Mapping[str, CategoryCounts]:

@@ -3,6 +3,7 @@
 lines         what a record is, to a line and back
 codec         the fields of a record, to JSON and back, by their types
 audit         AuditToken, Audit (once, last); the differences of two audits, and scans
+census        Plateau (one context), Census (once, last): how many tokens were never trained
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
 sweep         Forecast (what a sweep will take), Summary (what came out at one temperature)
@@ -12,6 +13,7 @@ verdict       ClaimVerdict (one claim of the article), PublishedToken (one that 
 """
 
 from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned, Verdict
+from negtemp.records.census import Census, Plateau
 from negtemp.records.codec import Json, JsonObject, JsonValue, finite, number
 from negtemp.records.generation import Completion, EngineBuild, Failure, Header, ModelFile, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
@@ -25,6 +27,7 @@ __all__ = [
     "SCHEMA",
     "Audit",
     "AuditToken",
+    "Census",
     "Change",
     "ClaimVerdict",
     "Completion",
@@ -41,6 +44,7 @@ __all__ = [
     "ModelFile",
     "Occurrence",
     "Placement",
+    "Plateau",
     "PublishedToken",
     "Record",
     "Repetition",

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Literal
 
-from negtemp.records.codec import Part, part, written
+from negtemp.records.codec import Known, Part, part, written
 from negtemp.records.lines import Record, TokenBytes, record
 
 Verdict = Literal["strong", "weak", "rejected"]
@@ -117,6 +117,30 @@ class AgainstCounts(Part):
     auc_rare: float | None
 
 
+@part
+class LevelFigures(Part):
+    """The level of tokens that were never trained (`theory.level`), and what was made of it.
+
+    tokens       how many lie there
+    by_group     the same by each group of contexts alone
+    probability  mean probability of the median token there, at T = 1
+    radius       nats; how near they lie to one another: root-mean-square of the difference of logits over contexts
+    usual        nats; how far from the level a usual token in use lies
+    threshold    nats; how near to it a token is suspect
+    false_share  share of tokens in use expected among the suspect ones
+    runaway      share of suspect tokens among those that the model drew for its contexts
+    """
+
+    tokens: int
+    by_group: tuple[int, ...]
+    probability: float
+    radius: float
+    usual: float
+    threshold: float
+    false_share: float
+    runaway: float
+
+
 @record
 class Audit(Record):
     """What an audit as a whole found.
@@ -129,6 +153,7 @@ class Audit(Record):
     controls     what asking for tokens in use showed, before any other was asked for
     categories   figures by category
     truth        against a file of counts, where one was given
+    level        the level of tokens never trained; None where there is none, or in an audit of before 0.2
     """
 
     kind: ClassVar[str] = "audit"
@@ -140,6 +165,7 @@ class Audit(Record):
     controls: Controls
     categories: Mapping[str, CategoryCounts]
     truth: AgainstCounts | None = None
+    level: Known[LevelFigures] = None
 
     @property
     def can_verify(self) -> bool:

@@ -31,6 +31,7 @@ NAMES = (
 
 _MEANS = {"thermal_plus_1": -1, "thermal_plus_half": -1, "thermal_minus_half": 1, "thermal_minus_1": 1}
 _LEAST = 1e-300
+_WIDE = 80.0
 
 
 class ThermalSums:
@@ -47,21 +48,30 @@ class ThermalSums:
         A logit that is not finite is a mask: the token has probability 0 there, and its mean logit is over the other
         contexts. A context without one finite logit counts nowhere.
         """
-        z = np.asarray(logits, dtype=np.float64)
-        allowed = np.isfinite(z)
-        self.contexts += int(allowed.any(axis=1).sum())
-        self._counted += allowed.sum(axis=0)
-        high = np.where(allowed, z, -np.inf).max(axis=1, keepdims=True)
-        low = np.where(allowed, z, np.inf).min(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):  # what is not finite is left out in the next step
-            upright = np.exp(np.where(allowed, z - high, -np.inf))
-            inverted = np.exp(np.where(allowed, low - z, -np.inf))
-        self._sums["thermal_plus_1"] += _shares(upright).sum(axis=0)
-        self._sums["thermal_plus_half"] += _shares(np.sqrt(upright)).sum(axis=0)
-        self._sums["mean_logit"] += _centred(z, allowed).sum(axis=0)
-        self._sums["thermal_minus_half"] += _shares(np.sqrt(inverted)).sum(axis=0)
-        self._sums["thermal_minus_1"] += _shares(inverted).sum(axis=0)
-        self._sums["argmin_frequency"] += _shares((z == low) & allowed).sum(axis=0)
+        for row in logits:  # one after the other: a row and its exponentials stay in the cache
+            allowed = np.isfinite(row)
+            if allowed.all():
+                self._counted += 1
+                self._add_row(row)
+            elif allowed.any():
+                self._counted += allowed
+                self._add_row(row, allowed)
+
+    def _add_row(self, row: NDArray[np.floating], allowed: NDArray[np.bool_] | None = None) -> None:
+        """One context, all of whose logits count or those `allowed`."""
+        self.contexts += 1
+        where = slice(None) if allowed is None else allowed
+        z = row[where]
+        high, low = z.max(), z.min()
+        # beyond 80 nats float32 loses what float64 still holds
+        z = np.asarray(z, np.float64 if row.dtype != np.float32 or float(high) - float(low) > _WIDE else np.float32)
+        upright, inverted = np.exp(z - high), np.exp(low - z)
+        self._sums["thermal_plus_1"][where] += _share(upright)
+        self._sums["thermal_plus_half"][where] += _share(np.sqrt(upright, out=upright))
+        self._sums["mean_logit"][where] += z - z.mean(dtype=np.float64).astype(z.dtype)
+        self._sums["thermal_minus_1"][where] += _share(inverted)
+        self._sums["thermal_minus_half"][where] += _share(np.sqrt(inverted, out=inverted))
+        self._sums["argmin_frequency"][where] += _share((z == low).astype(np.float32))
 
     def indicators(self) -> dict[str, Array]:
         """The means by name, `[vocab]` each; NaN for a token that is masked in every context."""
@@ -73,14 +83,6 @@ class ThermalSums:
         return {name: found[name] for name in NAMES}
 
 
-def _shares(weights: NDArray[np.floating] | NDArray[np.bool_]) -> Array:
-    """Each row over its sum, `[contexts, vocab]`; a row of zeros stays one."""
-    total = weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights / np.where(total > 0, total, 1))
-
-
-def _centred(z: Array, allowed: NDArray[np.bool_]) -> Array:
-    """Logits less the mean of what is not masked, `[contexts, vocab]`; 0 where masked."""
-    finite = np.where(allowed, z, 0.0)
-    means = finite.sum(axis=1, keepdims=True) / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-    return np.where(allowed, finite - means, 0.0)
+def _share(weights: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Weights `[vocab]` over their sum, which is taken in float64."""
+    return np.asarray(weights / weights.dtype.type(weights.sum(dtype=np.float64)))

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from negtemp.printable import printable
 from negtemp.records import Audit, AuditToken
-from negtemp.records.audit import AgainstCounts, CategoryCounts, Change, Difference
+from negtemp.records.audit import AgainstCounts, CategoryCounts, Change, Difference, LevelFigures
 from negtemp.views import console
+from negtemp.views.census import warnings
 
 SHOWN = 25
 WIDE = 80
@@ -80,6 +81,7 @@ def remarks(audit: Audit) -> Iterator[str]:
                if audit.can_verify else ".")
         )  # fmt: skip
         yield _scale(audit)
+    yield from warnings(audit.level)
     yield _controls(audit)
     normal = audit.categories.get("normal", CategoryCounts())
     left = normal.candidates - normal.verified
@@ -93,13 +95,33 @@ def remarks(audit: Audit) -> Iterator[str]:
 
 
 def _scale(audit: Audit) -> str:
+    if audit.level is not None:
+        return _by_level(audit.level, audit.threshold is not None)
     where = f"{audit.reference.source}, {audit.reference.tokens} rows"
     if audit.structure is None or math.isnan(audit.structure):
-        return f"No token is known to be unused; in their place: {where}. The score is a rank, not a distance."
+        return (
+            "The model has no level of tokens never trained, and no token is known to be unused; in their place: "
+            f"{where}. The score is a rank, not a distance."
+        )
     return (
-        f"Score 0 is a token like those in use, 0.5 half-way to those known to be unused ({where}), 1 the core of the "
-        f"suspects. Known to be unused and in use: AUC {audit.structure:.3f} by the mean logit."
+        "The model has no level of tokens never trained. Score 0 is a token like those in use, 0.5 half-way to those "
+        f"known to be unused ({where}), 1 the core of the suspects. Known to be unused and in use: AUC "
+        f"{audit.structure:.3f} by the mean logit."
     )
+
+
+def _by_level(level: LevelFigures, has_threshold: bool) -> str:
+    sentence = (
+        f"{level.tokens:,} tokens have the same logits in all contexts, within {level.radius:.2g} nats, at a mean "
+        f"probability of {level.probability:.1e}: the level of what was never trained. Score 1 is that level, 0 a "
+        f"usual token in use, {level.usual:.1f} nats away"
+    )
+    if has_threshold:
+        sentence += (
+            f"; suspect is what lies within {level.threshold:.1f} nats, where the law of tokens in use expects "
+            f"{level.false_share:.2%} of the list to be such"
+        )
+    return f"{sentence}."
 
 
 def _controls(audit: Audit) -> str:
