@@ -175,11 +175,11 @@ def test_compare_fits_the_terminal(width: int, option: list[str]) -> None:
 
 
 def test_compare_in_a_pipe_is_not_cropped() -> None:
-    """Every completion stands whole on one line, however long it is."""
+    """Every completion stands whole on one line, however long it is, and no line is padded to the width of another."""
     prompt = "Once upon a time there was a kettle. " * 8
     cells = call("compare", "-p", prompt, "-n", "60").stdout
-    (row,) = [line for line in cells.splitlines() if prompt in line]
-    assert row.count(prompt) == 2
+    assert [line.count(prompt) for line in cells.splitlines() if prompt in line] == [1, 1]
+    assert [line for line in cells.splitlines() if line.endswith("  ")] == []
 
 
 def test_a_pipe_that_closes_ends_quietly() -> None:

@@ -66,6 +66,7 @@ def audit(
     """The tokens that a model never learned: ranked, verified by asking for them, explained."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import audit_output, rendering, session
+    from negtemp.cli import output as outputs
     from negtemp.experiments import training_counts as known
     from negtemp.experiments.audit import AuditSettings
     from negtemp.runs import audits
@@ -79,7 +80,7 @@ def audit(
         "blind": blind, "all": all_tokens,
     }  # fmt: skip
     audit_output.require_writable(ban, report, csv)
-    with session.sink(json, output) as sink:
+    with outputs.opened(json, output) as out:
         if diff is not None:
             opened = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
             first, second = (
@@ -88,14 +89,12 @@ def audit(
             header = replace(
                 second.header, command="audit --diff", settings={**described, "diff": list(map(str, diff))}
             )
-            audit_output.difference(first, second, header, sink, all_tokens, json)
+            audit_output.difference(first, second, header, out, all_tokens)
             return
         with session.open_engine(model, n_gpu_layers, threads) as engine:
             counts = known.read_counts(truth, engine.model.vocabulary.size) if truth else None
             done = audits.run(engine, settings, described, rendering.progress_bar)
         if counts is not None:
             done = audits.with_truth(done, known.against(done.tokens, counts))
-        audit_output.write(done, sink, all_tokens)
+        audit_output.write(done, out, all_tokens, drawn=output is None)
         audit_output.files(done, ban, report, csv, all_tokens)
-        if not json:
-            audit_output.show(done, all_tokens)

@@ -1,62 +1,36 @@
 """Where an audit goes: records to the sink, tables to standard output, files to where the options say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from negtemp.cli.session import Sink
+from negtemp.cli import rendering
+from negtemp.cli.output import Output
 from negtemp.errors import OutputError
 from negtemp.experiments.difference import difference as compare
 from negtemp.printable import printable_path
-from negtemp.records import AuditToken, Header
-from negtemp.records.audit import Change, Difference
+from negtemp.records import Header
 from negtemp.runs.audits import AuditRun
 from negtemp.views import audit as view
-from negtemp.views import audit_report, console
+from negtemp.views import audit_report, presenters
 
 
-def chosen(done: AuditRun, every: bool) -> list[AuditToken]:
-    """The tokens worth a line: candidates and whatever was asked for, or all of them."""
-    return [t for t in done.tokens if every or t.candidate or t.probability is not None]
-
-
-def write(done: AuditRun, sink: Sink, every: bool) -> None:
-    """Header, tokens and the whole, as records."""
-    sink.write(done.header)
-    for token in chosen(done, every):
-        sink.write(token)
-    sink.write(done.audit)
-
-
-def pieces(tokens: Sequence[AuditToken], everything: Sequence[AuditToken]) -> dict[int, bytes]:
-    """The bytes of the tokens that hold these."""
-    wanted = {holder for token in tokens for holder in token.superstrings}
-    return {token.token_id: token.raw for token in everything if token.token_id in wanted}
-
-
-def show(done: AuditRun, every: bool) -> None:
-    """The table, the counts by category, the remarks."""
-    out = console.stdout()
-    console.stderr().print(console.title(done.header), style="dim")
-    listed = chosen(done, every)
-    telling = [t for t in listed if t.candidate and t.category not in view.LEFT_TO_THE_COUNTS]
-    shown = listed if every else telling[: view.SHOWN]
-    if shown:
-        out.print(view.listing(shown, pieces(shown, done.tokens), out.width))
-    if not every and telling:
-        out.print(f" {len(shown)} of {len(telling)}, bytes, control and unused tokens left to the counts; "
-                  "--all, --json, --report and --csv give more", style="dim")  # fmt: skip
-        out.print()
-    out.print(view.by_category(done.audit))
-    for line in view.remarks(done.audit):
-        out.print(line, soft_wrap=False)
+def write(done: AuditRun, out: Output, every: bool, drawn: bool) -> None:
+    """Header, tokens and the whole, as records and as tables; every token is drawn only where `drawn` says so."""
+    out.begin(done.header)
+    listed = view.chosen(done.tokens, every)
+    for record in (*listed, done.audit):
+        out.sink.write(record)
+    if every and not drawn:
+        rendering.note(f"{len(listed):,} tokens are in the records; here stand the first")
+    out.draw(done.header, [*done.tokens, done.audit], presenters.audit, every and drawn)
 
 
 def files(done: AuditRun, ban: Path | None, report: Path | None, csv: Path | None, every: bool) -> None:
     """Write what was asked for. Raises OutputError."""
-    listed = chosen(done, every)
+    listed = view.chosen(done.tokens, every)
     texts: Mapping[Path | None, str] = {
         ban: audit_report.ban_list(done.tokens, done.audit),
-        report: audit_report.markdown(done.header, listed, done.audit, pieces(listed, done.tokens)),
+        report: audit_report.markdown(done.header, listed, done.audit, view.pieces(listed, done.tokens)),
         csv: audit_report.comma_separated(listed),
     }
     for path, text in texts.items():
@@ -77,26 +51,12 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"cannot write {printable_path(path)}: {error.strerror}; give another file") from None
+    rendering.note(f"wrote {printable_path(path)}")
 
 
-def difference(first: AuditRun, second: AuditRun, header: Header, sink: Sink, every: bool, json: bool) -> None:
-    """Records of what changed, and the table unless they are on standard output already. Raises UsageError."""
+def difference(first: AuditRun, second: AuditRun, header: Header, out: Output, every: bool) -> None:
+    """Records of what changed, and the table. Raises UsageError."""
     names = (str(first.header.model.file), str(second.header.model.file))
     records = list(compare(first.tokens, second.tokens, names))
-    sink.write(header)
-    for record in records:
-        sink.write(record)
-    if json:
-        return
-    found = [record for record in records if isinstance(record, Change)]
-    shown = found if every else [*_top(found, "appeared"), *_top(found, "healed")]
-    out = console.stdout()
-    if shown:
-        out.print(view.changes(shown))
-    if len(shown) < len(found):
-        out.print(f" … {len(shown)} of {len(found)} changes; --all and --json give all", style="dim")
-    out.print(view.change_summary(next(r for r in records if isinstance(r, Difference))))
-
-
-def _top(found: Sequence[Change], change: str) -> list[Change]:
-    return [record for record in found if record.change == change][: view.SHOWN]
+    out.begin(header)
+    out.present(header, records, presenters.difference, every)

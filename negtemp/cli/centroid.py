@@ -35,18 +35,20 @@ def centroid(
     """Geometry of the embedding and the unembedding: who lies near the centre, and where given tokens lie."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import centroid_inputs, plotting, rendering, session
+    from negtemp.cli import output as outputs
     from negtemp.experiments import centroid as experiment
     from negtemp.printable import printable_path
-    from negtemp.views import geometry, geometry_plot
+    from negtemp.views import geometry_plot, presenters
 
     plotting.check(plot)
     drawn_seed, listed = options.seed(seed), None if everything or plot else top
     emitted = centroid_inputs.read(run)
     path = centroid_inputs.model_path(model, emitted)
-    with centroid_inputs.opened(path) as (engine, weights), session.sink(json, output) as sink:
+    with centroid_inputs.opened(path) as (engine, weights), outputs.opened(json, output) as out:
         named = token_selection.token_ids(engine.model.vocabulary, tokens, ids, tokens_raw)
         settings = {
             "token_ids": named, "from": printable_path(run) if run else None, "top": listed, "seed": drawn_seed,
+            "shown": None if everything else top,
         }  # fmt: skip
         header = session.header("centroid", engine, settings)
         sets = centroid_inputs.sets(
@@ -55,12 +57,11 @@ def centroid(
         )  # fmt: skip
         rendering.warn(token_selection.remarks(engine.model.vocabulary, tokens))
         rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
-        sink.write(header)
-        records = sink.tee(experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads))
-        if json and plot is None:
-            rendering.drain(records)
+        out.begin(header)
+        measured = experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads)
+        if plot is None:
+            out.present(header, measured, presenters.centroid)
             return
-        kept = list(records)
+        kept = list(out.sink.tee(measured))
         plotting.save(plot, lambda suffix: geometry_plot.geometry(kept, suffix))
-        if not json:
-            rendering.pieces(geometry.report(kept, None if everything else top), header)
+        out.draw(header, kept, presenters.centroid)

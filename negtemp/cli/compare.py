@@ -45,26 +45,24 @@ def compare(
 ) -> None:
     """The same prompt at +0.001 and -0.001, or at any list, side by side, decoded in the same batch."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
     from negtemp.experiments import compare as experiment
+    from negtemp.views import presenters
 
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
     settings = options.settings(sampling)
     prompts, drawn_seeds = options.prompts(prompt, file), options.seeds(seeds, seed)
-    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+    with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         session.remark_on_prompts(engine, prompts)
         rows = len(prompts) * len(drawn_seeds)
         width = experiment.width(len(at), rows)
         header = session.header(
             "compare", engine, session.header_settings(engine, settings, prompts, at, drawn_seeds, width)
         )
-        sink.write(header)
-        generated = sink.tee(experiment.compare(engine, prompts, at, drawn_seeds, settings))
+        out.begin(header)
+        generated = experiment.compare(engine, prompts, at, drawn_seeds, settings)
         most = settings.tokens(engine.model.context(settings.ctx_size))
         records = rendering.tracked(generated, rows * len(at) * (most + 1))
-        if json:
-            rendering.drain(records)
-        elif tokens:
-            rendering.token_tables(records, header, engine.model.vocabulary)
-        else:
-            rendering.table(records, header, len(at))
+        by_token = presenters.token_by_token(engine.model.vocabulary.category)
+        out.present(header, records, by_token if tokens else presenters.comparison)

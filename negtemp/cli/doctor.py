@@ -11,6 +11,8 @@ from negtemp.cli import options
 from negtemp.cli.messages import say
 from negtemp.version import __version__
 
+_NAMES = 18
+
 if TYPE_CHECKING:
     from negtemp.model.library import Library
 
@@ -93,7 +95,11 @@ def show(report: Report) -> None:
         ("self-test", "T=-1 inverts the logits and keeps masks" if report.patched else "FAILED"),
         ("bundled model", report.bundled_model),
     ]
+    wide = max(len(value) for _, value in rows) + _NAMES <= out.width
     for name, value in rows:
-        out.print(f"{name:<17} {value}", soft_wrap=True)
+        if wide:
+            out.print(f"{name:<{_NAMES}}{value}", soft_wrap=True)
+        else:  # one below the other, so that as little as possible of a patch's name goes on in the next line
+            out.print(f"{name}\n  {value}" if name else f"  {value}", soft_wrap=True)
     if report.problem is None:
         out.print("all is well: this build samples at any temperature", soft_wrap=True)

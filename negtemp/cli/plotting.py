@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from negtemp.cli.rendering import note
 from negtemp.errors import OutputError, UsageError
 from negtemp.printable import printable_path
 from negtemp.records import Spectrum, Thermo
@@ -37,3 +38,4 @@ def save(path: Path | None, image: Callable[[str], bytes]) -> None:
         path.write_bytes(drawn)
     except OSError as error:
         raise OutputError(f"cannot write {printable_path(path)}: {error.strerror}; give --plot another file") from None
+    note(f"wrote {printable_path(path)}")

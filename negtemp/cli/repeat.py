@@ -52,16 +52,18 @@ def repeat(
 ) -> None:  # fmt: skip
     """Ask the model to say tokens, by default those that it emits below zero, against tokens that resemble them."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
     from negtemp.experiments import emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments import shapes as wording
     from negtemp.records import JsonValue
     from negtemp.runs.reading import read_emitted
+    from negtemp.views import presenters
 
     drawn_seed, emitted = options.seed(seed), None if run is None else read_emitted(run)
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
-    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+    with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         vocabulary = engine.model.vocabulary
         named = token_selection.token_ids(vocabulary, tokens, ids, tokens_raw)
         known = None if counts is None else training_counts.read_counts(counts, vocabulary.size)
@@ -80,10 +82,6 @@ def repeat(
         header = session.header("repeat", engine, settings)
         rendering.warn([*reasons, *token_selection.remarks(vocabulary, tokens)])
         rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
-        sink.write(header)
-        found = sink.tee(experiment.repeat(engine, named, prompts, asking))
-        trials = rendering.tracked(found, len(named) * (1 + controls) + 1)
-        if json:
-            rendering.drain(trials)
-        else:
-            rendering.trials(trials, header, everything)
+        out.begin(header)
+        trials = rendering.tracked(experiment.repeat(engine, named, prompts, asking), len(named) * (1 + controls) + 1)
+        out.present(header, trials, presenters.repetition, everything)

@@ -50,10 +50,12 @@ def reproduce(
 ) -> None:  # fmt: skip
     """The article's experiment on one model: what of it holds here, by how much, and against which controls."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
     from negtemp.experiments import reproduce as experiment
     from negtemp.experiments import shapes, training_counts
     from negtemp.experiments.prompts import PROMPTS
+    from negtemp.views import presenters
 
     n_predict = options.settings(sampling).n_predict
     prompts = options.prompts(prompt, file) if prompt or file else list(PROMPTS)
@@ -68,13 +70,9 @@ def reproduce(
         })  # fmt: skip
         folder = output or session.free_folder(f"reproduce-{header.model.fingerprint[:8]}")
         rendering.warn(shapes.available(engine.model)[1])
-        with session.sink(json, folder) as sink:
-            sink.write(header)
-            found = sink.tee(experiment.reproduce(engine, plan, prompts))
+        with outputs.opened(json, folder) as out:
+            out.begin(header)
             total = 2 * len(prompts) * (n_predict + 1) + asked * (1 + controls) + len(experiment.CLAIMS)
-            records = rendering.tracked(found, total)
-            if json:
-                rendering.drain(records)
-            else:
-                rendering.verdicts(records, header)
+            records = rendering.tracked(experiment.reproduce(engine, plan, prompts), total)
+            out.present(header, records, presenters.reproduction)
         rendering.note(f"written to {folder}")

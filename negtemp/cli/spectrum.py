@@ -60,10 +60,12 @@ def spectrum(
 ) -> None:
     """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and the dominant tokens."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import plotting, rendering, session
     from negtemp.experiments import spectrum as experiment
     from negtemp.records import number
     from negtemp.theory.temperature import GREEDY, Temperature
+    from negtemp.views import presenters
 
     if along == 0 and (temp is not None or beta is not None):
         raise UsageError("a spectrum covers every temperature; --temp and --beta need --along N")
@@ -72,19 +74,18 @@ def spectrum(
     settings = options.settings({**sampling, "n_predict": max(along, 1)})
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
     plotting.check(plot)
-    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+    with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         session.remark_on_prompts(engine, prompts)
         described = session.header_settings(engine, settings, prompts, grid, [drawn_seed], width=1)
         walk = {"along": along, "along_temperature": number(at.temperature), "along_beta": number(at.beta)}
         header = session.header("spectrum", engine, described | walk)
-        sink.write(header)
+        out.begin(header)
         rulers = engine.model.vocabulary.size if everything else experiment.RULERS
         records = experiment.spectrum(
             engine, prompts, settings, betas=[point.beta for point in grid], rulers=rulers, along=along,
             temperature=at, seed=drawn_seed,
         )  # fmt: skip
         total = len(prompts) * (along + 1) * (len(grid) + 1)
-        places = rendering.places(rendering.tracked(sink.tee(records), total))
-        if not json:
-            rendering.spectra(places, header, as_table=betas is not None)
-        plotting.write(plot, places)
+        kept = list(out.sink.tee(rendering.tracked(records, total)))
+        out.draw(header, kept, presenters.spectrum)
+        plotting.write(plot, list(presenters.places(kept)))

@@ -28,6 +28,17 @@ COUNTS = {
 }  # fmt: skip
 
 
+def chosen(tokens: Sequence[AuditToken], every: bool) -> list[AuditToken]:
+    """The tokens worth a line: candidates and whatever was asked for, or all of them."""
+    return [t for t in tokens if every or t.candidate or t.probability is not None]
+
+
+def pieces(tokens: Sequence[AuditToken], everything: Sequence[AuditToken]) -> dict[int, bytes]:
+    """The bytes of the tokens that hold these."""
+    wanted = {holder for token in tokens for holder in token.superstrings}
+    return {token.token_id: token.raw for token in everything if token.token_id in wanted}
+
+
 def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: int = WIDE) -> Table:
     """One row a token; what was asked only where something was, longer tokens only where `width` leaves room.
 
@@ -39,9 +50,9 @@ def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: in
         table.add_column(name, justify="right", no_wrap=True)
     for name in (*(["verdict"] if asked else []), "category"):
         table.add_column(name, no_wrap=True)
-    table.add_column("piece", overflow="fold", ratio=2)
+    table.add_column("piece", overflow="fold", max_width=console.PIECE_WIDTH)
     if width >= WIDE:
-        table.add_column("part of", overflow="fold", ratio=3)
+        table.add_column("part of", overflow="fold", max_width=console.PIECE_WIDTH)
     for token in tokens:
         cells = [str(token.rank), str(token.token_id), number(token.score, ".2f")]
         cells += [probability(token.probability)] if asked else []
@@ -52,7 +63,11 @@ def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: in
 
 
 def _holders(token: AuditToken, pieces: Mapping[int, bytes]) -> Text:
-    shown = [console.safe(pieces[i], "dim", keep="") for i in token.superstrings[:3] if i in pieces]
+    """The first tokens that hold this one; by their ids where a saved run holds no record of them."""
+    shown = [
+        console.safe(pieces[i], "dim", keep="") if i in pieces else Text(f"#{i}", style="dim")
+        for i in token.superstrings[:3]
+    ]
     more = len(token.superstrings) - len(shown)
     text = Text(", ", style="dim").join(shown)
     return text.append(f" +{more}" if shown and more > 0 else "", "dim")
@@ -63,7 +78,7 @@ def by_category(audit: Audit) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("category", no_wrap=True)
     for title in COUNTS.values():
-        table.add_column(title, justify="right", overflow="fold")
+        table.add_column(title, justify="right", no_wrap=True)
     for category, counts in audit.categories.items():
         table.add_row(Text(category), *(str(getattr(counts, name) or "-") for name in COUNTS))
     return table
@@ -173,7 +188,7 @@ def changes(found: Sequence[Change]) -> Table:
     table.add_column("change", no_wrap=True)
     for name in ("id", "score", *(["p"] if asked else []), "rank"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("piece", overflow="fold")
+    table.add_column("piece", overflow="fold", max_width=console.PIECE_WIDTH)
     for change in found:
         old, new = change.before, change.after
         p = [f"{probability(old.probability)} → {probability(new.probability)}"] if asked else []

@@ -12,16 +12,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.table import Column, Table
 from rich.text import Text
 
 from negtemp.printable import escape_hostile, printable, runs, split_partial
-from negtemp.records import Completion, Header, Step
+from negtemp.records import Completion, Header, Step, Stop
 from negtemp.theory.temperature import Temperature
 
 _UNCROPPED = 1 << 14
 _NARROWEST_COLUMN = 24
+# columns of a piece: at most so wide, and so wide where columns have to be stacked; what separates two
+PIECE_WIDTH, NARROWEST_PIECE = 60, 12
+_BETWEEN, _EDGES = 3, 1
 # cividis, lightened to be readable on dark and light grounds: likely tokens plain, the least likely brightest
 _SHADES = ("", "#5b7fb5", "#7f8f9e", "#a39f78", "#c8a83c", "#e0a000 bold")
 _ESCAPE = "dim"
@@ -45,6 +50,15 @@ class SafeConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(escape_hostile(text, keep="\n"), **options)
 
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Whatever is drawn, made harmless once more: a saved run may hold any text where a name is meant."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or (text.isascii() and text.isprintable()):
+                yield segment
+            else:
+                yield Segment(escape_hostile(text, keep="\n"), segment.style)
+
 
 class _Remarks(SafeConsole):
     """The console of remarks. Where nobody reads them any more they are dropped, and the result goes on."""
@@ -57,6 +71,43 @@ class _Remarks(SafeConsole):
 def stderr() -> Console:
     """The console of everything else."""
     return _Remarks(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def stacked(table: Table, width: int) -> list[Table]:
+    """The table, or where it is wider than `width` several one below the other, each with the first column.
+
+    Columns that may be folded count with at most `NARROWEST_PIECE`; neither a number nor an id is ever broken.
+    """
+    needed = [_needed(column) for column in table.columns]
+    groups: list[list[int]] = [[0]]
+    for place in range(1, len(needed)):
+        if len(groups[-1]) > 1 and sum(needed[i] for i in [*groups[-1], place]) + _EDGES > width:
+            groups.append([0])
+        groups[-1].append(place)
+    return [table] if len(groups) == 1 else [_with_columns(table, group) for group in groups]
+
+
+def _needed(column: Column) -> int:
+    """The width of a column with what separates it from the next."""
+    widest = max(map(_cells, (column.header, *column.cells)))
+    return (widest if column.no_wrap else min(widest, NARROWEST_PIECE)) + _BETWEEN
+
+
+def _cells(part: RenderableType) -> int:
+    return part.cell_len if isinstance(part, Text) else cell_len(str(part))
+
+
+def _with_columns(table: Table, places: Sequence[int]) -> Table:
+    made = Table(box=table.box, padding=table.padding, pad_edge=table.pad_edge, show_edge=table.show_edge)
+    chosen = [table.columns[place] for place in places]
+    for column in chosen:
+        made.add_column(
+            column.header, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow,
+            max_width=column.max_width,
+        )  # fmt: skip
+    for cells in zip(*(column.cells for column in chosen), strict=True):
+        made.add_row(*cells)
+    return made
 
 
 def shade(step: Step, vocab: int) -> str:
@@ -74,21 +125,39 @@ def safe(data: bytes, style: str = "", keep: str = " \n") -> Text:
 
 
 class Stream:
-    """Steps of one sequence to text that can be shown at once; half a UTF-8 character waits for its other half."""
+    """Steps of one sequence to text that can be shown at once; half a UTF-8 character waits for its other half.
+
+    A step is shown when the next has come: the last one may end the generation, and such a token is no text.
+    """
 
     def __init__(self, vocab: int) -> None:
         self._vocab = vocab
         self._waiting = b""
+        self._last: Step | None = None
 
     def add(self, step: Step) -> Text:
         """What can be shown now that this step has come."""
+        before, self._last = self._last, step
+        return Text() if before is None else self._shown(before)
+
+    def end(self, stop: Stop | None = None) -> Text:
+        """What was still waiting; half a character as escapes."""
+        last, self._last = self._last, None
+        text = Text() if last is None or stop == "eog" else self._shown(last)
+        waiting, self._waiting = self._waiting, b""
+        return text.append_text(safe(waiting))
+
+    def _shown(self, step: Step) -> Text:
         ready, self._waiting = split_partial(self._waiting + step.raw)
         return safe(ready, shade(step, self._vocab))
 
-    def end(self) -> Text:
-        """What was still waiting, as escapes."""
-        waiting, self._waiting = self._waiting, b""
-        return safe(waiting)
+
+def legend() -> Text:
+    """What the colours of a stream mean."""
+    words = ("likely", "", "", "", "", "unlikely")
+    return Text.assemble("colour: surprisal of each token at T=1, ", *(
+        (word or "·", style) for word, style in zip(words, _SHADES, strict=True)
+    ), style="dim")  # fmt: skip
 
 
 def temperature(value: Temperature) -> str:
@@ -130,19 +199,20 @@ def title(header: Header, extra: str = "") -> str:
 def comparison(rows: Sequence[Sequence[Completion]], vocab: int, console: Console) -> list[Table | Text]:
     """The table of `compare`: a column for each temperature, a row for each prompt and seed, figures under each.
 
-    Where the terminal is too narrow for the columns, the completions stand one below the other.
+    Where the terminal is too narrow for the columns, and in a pipe, where each text is a line, the completions stand
+    one below the other.
     """
     if not rows:
         return []
-    if console.width < _NARROWEST_COLUMN * len(rows[0]):
-        return [piece for row in rows for completion in row for piece in _stacked(completion, vocab)]
+    if console.width < _NARROWEST_COLUMN * len(rows[0]) or console.width == _UNCROPPED:
+        whole = console.width == _UNCROPPED
+        return [piece for row in rows for completion in row for piece in _stacked(completion, vocab, whole)]
     table = Table(box=box.ROUNDED, show_lines=True, padding=(0, 1))
     for completion in rows[0]:
         table.add_column(Text(temperature(completion.temperature), style="bold"), ratio=1, overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(completion, vocab, console.width == _UNCROPPED) for completion in row))
-    if console.width != _UNCROPPED:
-        table.expand = True
+        table.add_row(*(_cell(completion, vocab, False) for completion in row))
+    table.expand = True
     return [table]
 
 
@@ -155,8 +225,8 @@ def _cell(completion: Completion, vocab: int, one_line: bool) -> Text:
     return Text.assemble((prompt, "dim"), text, "\n" if one_line else "\n\n", (figure_line, "dim italic"))
 
 
-def _stacked(completion: Completion, vocab: int) -> list[Table | Text]:
-    return [Text(temperature(completion.temperature), style="bold"), _cell(completion, vocab, False), Text()]
+def _stacked(completion: Completion, vocab: int, one_line: bool) -> list[Table | Text]:
+    return [Text(temperature(completion.temperature), style="bold"), _cell(completion, vocab, one_line), Text()]
 
 
 def token_table(
@@ -171,7 +241,7 @@ def token_table(
     for name in ("#", "id", "log-prob", "rank", "gap"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("category", no_wrap=True)
-    table.add_column("piece", overflow="fold")
+    table.add_column("piece", overflow="fold", max_width=PIECE_WIDTH)
     for step in steps:
         table.add_row(
             str(step.position), str(step.token_id), f"{step.logprob:.2f}", str(step.rank), f"{step.gap:.3g}",

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.records import MatrixGeometry, Placement, Record, TokenGeometry
-from negtemp.views.console import safe
+from negtemp.views.console import PIECE_WIDTH, safe
 
 Piece = Table | Text
 
@@ -81,7 +81,7 @@ def _ends(tokens: Sequence[TokenGeometry], top: int) -> list[Piece]:
 
 def _tokens(title: str, tokens: Sequence[TokenGeometry]) -> list[Piece]:
     table = _table("category", "id", "distance", "cosine", "percentile")
-    table.add_column("piece", overflow="fold")
+    table.add_column("piece", overflow="fold", max_width=PIECE_WIDTH)
     for token in tokens:
         table.add_row(
             Text(token.category), str(token.token_id), _figure(token.distance), _figure(token.cosine),

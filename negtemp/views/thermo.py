@@ -21,7 +21,7 @@ from negtemp.theory.axis import position
 from negtemp.theory.temperature import Temperature
 from negtemp.views import charts
 from negtemp.views.beta_axis import BetaAxis
-from negtemp.views.console import safe
+from negtemp.views.console import PIECE_WIDTH, safe
 
 Piece = Table | Text
 
@@ -196,7 +196,7 @@ def dominant(spectrum: Spectrum, ascii_only: bool) -> list[Piece]:
 def _ranking(spectrum: Spectrum, sign: int, ascii_only: bool) -> Table:
     drawn = _table("id", "logit", "behind", "p at T=1")
     drawn.add_column("category", no_wrap=True)
-    drawn.add_column("piece", overflow="fold")
+    drawn.add_column("piece", overflow="fold", max_width=PIECE_WIDTH)
     tokens = spectrum.rulers.of(sign)
     for token in tokens:
         drawn.add_row(
@@ -210,7 +210,7 @@ def journey(places: Sequence[Spectrum], console: Console) -> list[Piece]:
     """How the dominant tokens change along a continuation: a row for each position, then the counts."""
     ascii_only = console.options.ascii_only
     drawn = _table("#", "S", "half +", "half -", "plateau", "top +", "top -")
-    drawn.add_column("drawn", overflow="fold")
+    drawn.add_column("drawn", overflow="fold", max_width=PIECE_WIDTH)
     for place in places:
         drawn.add_row(
             str(place.position), f"{place.entropy:.3f}", _short(place.half_entropy.positive),

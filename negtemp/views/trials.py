@@ -12,7 +12,7 @@ from rich.text import Text
 
 from negtemp.records import Repetition, Trial
 from negtemp.records.trial import SAYS_ABOVE
-from negtemp.views.console import safe
+from negtemp.views.console import PIECE_WIDTH, safe
 
 _NARROWEST_TABLE = 90
 _GRADE_STYLES = {"said": "", "often": "", "seldom": "#a39f78", "rarely": "#c8a83c", "never": "#e0a000 bold"}
@@ -29,7 +29,7 @@ def table(trials: Sequence[Trial], everything: bool, width: int) -> Table:
     for name in ("grade",) if narrow else ("grade", "shape"):
         found.add_column(name, no_wrap=True)
     for name in ("piece",) if narrow else ("said instead", "piece"):
-        found.add_column(name, overflow="fold")
+        found.add_column(name, overflow="fold", max_width=PIECE_WIDTH)
     for trial in sorted(trials, key=lambda trial: (trial.role, trial.probability, trial.token_id)):
         if everything or trial.role == "candidate":
             found.add_row(*_row(trial, trials, narrow))

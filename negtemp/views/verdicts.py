@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.records import ClaimVerdict, PublishedToken
-from negtemp.views.console import safe
+from negtemp.views.console import PIECE_WIDTH, safe
 
 _NARROWEST_TABLE = 100
 _STYLES = {"holds": "bold green", "fails": "bold red", "cannot tell": "bold"}
@@ -35,7 +35,7 @@ def _table(verdicts: Sequence[ClaimVerdict]) -> Table:
     for name in ("claim", "verdict", "effect [95 %]"):
         found.add_column(name, no_wrap=True)
     found.add_column("n", justify="right", no_wrap=True)
-    found.add_column("against", overflow="fold")
+    found.add_column("against", overflow="fold", max_width=PIECE_WIDTH)
     for one in verdicts:
         found.add_row(
             one.claim, Text(one.verdict, _STYLES[one.verdict]), _interval(one), str(one.n), _listed(one.controls, "\n")
@@ -72,8 +72,8 @@ def published(tokens: Sequence[PublishedToken]) -> Table:
     found = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for name in ("id", "percentile", "emitted"):
         found.add_column(name, justify="right", no_wrap=True)
-    found.add_column("published by", overflow="fold")
-    found.add_column("piece", overflow="fold")
+    found.add_column("published by", overflow="fold", max_width=PIECE_WIDTH)
+    found.add_column("piece", overflow="fold", max_width=PIECE_WIDTH)
     for one in tokens:
         percentile = "-" if one.percentile is None else f"{one.percentile:.1f}"
         found.add_row(str(one.token_id), percentile, str(one.emitted), one.source, safe(one.raw, keep=""))

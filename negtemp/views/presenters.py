@@ -1,0 +1,223 @@
+"""What each command shows of its records: a function from a Header and records to parts to draw; nothing is printed.
+
+A command calls its presenter while it runs, `show` calls the same one for a saved run. Parts are rich's renderables for
+the width of the console that is given, so that a terminal, a pipe, a page or a notebook can draw them. `run` streams
+while it runs (`cli.rendering`); its presenter here is for what was saved. It leaves out the table by beta, whose
+summaries an experiment makes (`views.sweep`).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from negtemp.printable import printable
+from negtemp.records import (
+    Audit,
+    AuditToken,
+    ClaimVerdict,
+    Completion,
+    Difference,
+    Header,
+    JsonValue,
+    Occurrence,
+    PublishedToken,
+    Record,
+    Repetition,
+    Scanned,
+    Spectrum,
+    Step,
+    Thermo,
+    Trial,
+    number,
+)
+from negtemp.records.audit import Change
+from negtemp.theory import axis
+from negtemp.views import audit as audit_view
+from negtemp.views import console, geometry, thermo
+from negtemp.views import scan as scan_view
+from negtemp.views import trials as trials_view
+from negtemp.views import verdicts as verdicts_view
+
+Parts = Iterator[RenderableType]
+Place = tuple[Sequence[Thermo], Spectrum]
+
+
+class Presenter(Protocol):
+    """Records to what is drawn of them; `everything` where a command would show the top of a list."""
+
+    def __call__(
+        self, header: Header, records: Iterable[Record], out: Console, everything: bool = False
+    ) -> Iterable[RenderableType]: ...
+
+
+def generation(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`run`: each prompt dim, its tokens coloured by how unlikely they are, and the figures."""
+    vocab = header.model.vocabulary
+    steps: defaultdict[int, list[Step]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, Step):
+            steps[record.sequence].append(record)
+        elif isinstance(record, Completion):
+            text = console.safe(record.prompt.encode("utf-8", "surrogateescape"), "dim")
+            stream = console.Stream(vocab)
+            kept = steps.pop(record.sequence, [])
+            for step in kept:
+                text.append_text(stream.add(step))
+            yield text.append_text(stream.end(record.stop)) if kept else text.append(record.text)
+            yield Text(console.figures(record, vocab), style="dim")
+
+
+def comparison(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`compare`: completions side by side, a column for each temperature."""
+    completions = in_order(records)
+    columns = len(_listed(header, "temperatures")) or len({one.temperature for one in completions}) or 1
+    rows = [completions[start : start + columns] for start in range(0, len(completions), columns)]
+    yield from console.comparison(rows, header.model.vocabulary, out)
+
+
+def token_by_token(category: Callable[[int], str]) -> Presenter:
+    """`compare --tokens`: each completion as a table of its tokens; `category` names that of a token id."""
+
+    def present(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+        kept = list(records)
+        steps: defaultdict[int, list[Step]] = defaultdict(list)
+        for step in (r for r in kept if isinstance(r, Step)):
+            steps[step.sequence].append(step)
+        for one in in_order(kept):
+            named = {token_id: category(token_id) for token_id in set(one.token_ids)}
+            yield from console.token_table(one, steps[one.sequence], named, header.model.vocabulary)
+
+    return present
+
+
+def spectrum(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`spectrum`: each prompt's distribution in full, as a table where particular betas were asked for, then a row for
+    each position of its continuation.
+    """
+    as_table = list(_listed(header, "betas")) != [number(beta) for beta in axis.grid()]
+    for _, group in groupby(places(records), key=lambda place: place[1].sequence):
+        walk = list(group)
+        yield from thermo.report(*walk[0], out, as_table)
+        if len(walk) > 1:
+            yield from thermo.journey([summary for _, summary in walk], out)
+
+
+def places(records: Iterable[Record]) -> Iterator[Place]:
+    """The states and the summary of each distribution, in the order in which they came."""
+    states: list[Thermo] = []
+    for record in records:
+        if isinstance(record, Thermo):
+            states.append(record)
+        elif isinstance(record, Spectrum):
+            yield states, record
+            states = []
+
+
+def centroid(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`centroid`: each matrix, the sets placed in it, the tokens at its ends, or every token that was recorded."""
+    top = header.settings.get("shown", header.settings.get("top"))
+    yield from geometry.report(records, top if isinstance(top, int) and not everything else None)
+
+
+def repetition(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`repeat`: each candidate beside its controls, and what that means."""
+    found = list(records)
+    trials = [r for r in found if isinstance(r, Trial)]
+    yield from console.stacked(trials_view.table(trials, everything, out.width), out.width)
+    for record in found:
+        if isinstance(record, Repetition):
+            yield "\n".join(trials_view.conclusion(record))
+
+
+def reproduction(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`reproduce`: the first prompt at both signs, the verdicts, and the published tokens that the vocabulary holds."""
+    found = list(records)
+    yield from console.comparison([in_order(found)[:2]], header.model.vocabulary, out)
+    yield from verdicts_view.shown([r for r in found if isinstance(r, ClaimVerdict)], out.width)
+    named = [r for r in found if isinstance(r, PublishedToken)]
+    if named:
+        yield from console.stacked(verdicts_view.published(named), out.width)
+
+
+def audit(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`audit`: the most suspect tokens, the counts by category, and what they rest on."""
+    found = list(records)
+    tokens = [r for r in found if isinstance(r, AuditToken)]
+    suspect = [t for t in tokens if t.candidate and t.category not in audit_view.LEFT_TO_THE_COUNTS]
+    shown = audit_view.chosen(tokens, True) if everything else suspect[: audit_view.SHOWN]
+    if shown:
+        yield from console.stacked(audit_view.listing(shown, audit_view.pieces(shown, tokens), out.width), out.width)
+    if not everything and suspect:
+        left = "" if shown[-1].rank < len(shown) else "; ranks that are missing are theirs"
+        yield Text(
+            f" {len(shown):,} of {len(suspect):,}, bytes, control and unused tokens left to the counts{left}; "
+            "--all, --json, --report and --csv give more", style="dim",
+        )  # fmt: skip
+        yield Text()
+    for summary in (r for r in found if isinstance(r, Audit)):
+        yield from console.stacked(audit_view.by_category(summary), out.width)
+        yield from audit_view.remarks(summary)
+
+
+def difference(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`audit --diff`: the tokens that became suspect and that ceased to be, and how alike the two audits are."""
+    kept = list(records)
+    found = [r for r in kept if isinstance(r, Change)]
+    by_change = ([r for r in found if r.change == change] for change in ("appeared", "healed"))
+    shown = found if everything else [r for group in by_change for r in group[: audit_view.SHOWN]]
+    if shown:
+        yield from console.stacked(audit_view.changes(shown), out.width)
+    if len(shown) < len(found):
+        yield Text(f" … {len(shown):,} of {len(found):,} changes; --all and --json give all", style="dim")
+    yield from (audit_view.change_summary(r) for r in kept if isinstance(r, Difference))
+
+
+def scan(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`scan`: the tokens found most often, and a line for each file."""
+    kept = list(records)
+    found = [r for r in kept if isinstance(r, Occurrence) and r.tokens != 0]
+    found.sort(key=lambda one: -(one.tokens or one.strings))
+    shown = found if everything else found[: scan_view.SHOWN]
+    if shown:
+        yield scan_view.occurrences(shown)
+    if len(shown) < len(found):
+        yield Text(f" … {len(shown):,} of {len(found):,}; --all and --json give all", style="dim")
+    yield from (scan_view.summary(r) for r in kept if isinstance(r, Scanned))
+
+
+def unknown(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """A run of a command that this version does not know: how many records of which kind it holds."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    for record in records:
+        counts[record.kind] += 1
+    held = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "none"
+    name = printable(header.command.encode("utf-8", "surrogateescape"), keep=" ")
+    yield f"records of `{name}`, a command that this negtemp does not draw: {held}; --json gives them"
+
+
+PRESENTERS: Mapping[str, Presenter] = {
+    "run": generation,
+    "compare": comparison,
+    "spectrum": spectrum,
+    "centroid": centroid,
+    "repeat": repetition,
+    "reproduce": reproduction,
+    "audit": audit,
+    "audit --diff": difference,
+    "scan": scan,
+}
+
+
+def in_order(records: Iterable[Record]) -> list[Completion]:
+    """The completions in the order of their sequences, whichever was finished first."""
+    return sorted((r for r in records if isinstance(r, Completion)), key=lambda completion: completion.sequence)
+
+
+def _listed(header: Header, name: str) -> Sequence[JsonValue]:
+    """A setting that is a list; empty where there is none."""
+    found = header.settings.get(name)
+    return found if isinstance(found, list | tuple) else ()
