@@ -258,11 +258,11 @@ def within_main(code: str) -> subprocess.CompletedProcess[str]:
     """The program with some code in the place of its commands."""
     around = f"""
 import atexit, ctypes, signal, time
-from negtemp.cli import main, app
+from negtemp.cli import app, main
 interrupt = lambda: signal.raise_signal(signal.SIGINT)
-def app(**_):
+def instead(**_):
     {code}
-app.app = app
+app.app = instead
 main.main()
 """
     return subprocess.run([sys.executable, "-c", around], capture_output=True, text=True, timeout=120)
