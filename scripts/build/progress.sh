@@ -70,10 +70,16 @@ report_compile() {
     [ "$finished" -lt "$total" ] || state="packing what was compiled"
 }
 
-# in_words SECONDS
+# in_words SECONDS: in steps that do not claim to know more than they do
 in_words() {
     local seconds=$((($1 + 4) / 5 * 5))
-    if [ $seconds -lt 60 ]; then echo "$seconds s"; else echo "$((seconds / 60)) min $((seconds % 60)) s"; fi
+    if [ $seconds -lt 60 ]; then
+        echo "$seconds s"
+    elif [ $seconds -lt 300 ]; then
+        echo "$((seconds / 60)) min $((seconds % 60 / 10 * 10)) s"
+    else
+        echo "$(((seconds + 30) / 60)) min"
+    fi
 }
 
 megabytes() { echo $((($1 + 500000) / 1000000)); }
