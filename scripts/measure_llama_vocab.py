@@ -11,7 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from llama_vocab.measurement import ABOVE, BELOW, asked, emitted, groups, input_percentiles, published, table
+from llama_vocab.measurement import (
+    ABOVE,
+    BELOW,
+    asked,
+    below_zero,
+    emitted,
+    groups,
+    input_percentiles,
+    plateaus,
+    published,
+    table,
+)
 
 import negtemp
 
@@ -32,7 +43,8 @@ def main() -> None:
         came, percentiles = emitted(model, SEEDS, LENGTH), input_percentiles(model)
         below, named = came[BELOW], published(model)
         rows = list(table(model, groups(counts, named, below, ordinary), below))
-        said = asked(model, np.array(named), below)
+        said, counted = asked(model, np.array(named), below), plateaus(model)
+        p, tokens = below_zero(model)
         result = {
             "model": path.name,
             "temperatures": {
@@ -45,12 +57,20 @@ def main() -> None:
                 }
                 for t in (ABOVE, BELOW)
             },
+            "below_zero": {
+                "effective_tokens": tokens,
+                "on_never_seen": float(p[counts == 0].sum()),
+                "on_published": float(p[named].sum()),
+                "on_published_if_even": float(p[counts == 0].mean() * len(named)),
+            },
+            "plateau": {"median": float(np.median(counted)), "range": [float(counted.min()), float(counted.max())]},
             "groups": [asdict(row) for row in rows],
             "published": {
                 vocabulary.piece(i).decode(): {
                     "id": i,
                     "count": int(counts[i]),
                     "emitted": int(below.counts[i]),
+                    "p_below_zero": float(p[i]),
                     "percentile": round(float(percentiles[i]), 1),
                     "p_when_asked": said[i],
                 }

@@ -6,7 +6,7 @@ whether the model says them when it is asked. It leaves out the article's other 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,11 @@ from negtemp.experiments import published_tokens
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.model.engine.prompt_logits import score
 from negtemp.records import Completion, TokenGeometry, Trial
+from negtemp.theory.boltzmann import entropy, probabilities
+from negtemp.theory.thermodynamics import curves
 
 ABOVE, BELOW = 0.001, -0.001
+PLATEAU_BETAS = tuple(-np.geomspace(1, 300, 40))
 SEEN_WELL, SEEN_OFTEN = 20, 200
 SAMPLE = 100
 
@@ -88,10 +91,31 @@ def input_percentiles(model: LoadedModel) -> Percentiles:
 
 def ranks_from_bottom(model: LoadedModel) -> Percentiles:
     """Median over every context in PROMPTS of each token's rank from the least likely, 0: [vocab]."""
+    return np.median([row.argsort().argsort() for row in _logits(model, last=None)], axis=0)
+
+
+def _logits(model: LoadedModel, last: int | None) -> Iterator[Percentiles]:
+    """Logits after the last tokens of each of PROMPTS: [vocab]."""
     inner = model.engine.model
     prompts = [inner.vocabulary.tokenize(prompt) for prompt in PROMPTS]
-    ranks = [row.logits.argsort().argsort() for row in score(inner, prompts, last=None, threads=model.engine.threads)]
-    return np.median(np.array(ranks), axis=0)
+    for row in score(inner, prompts, last=last, threads=model.engine.threads):
+        yield row.logits.astype(np.float64)
+
+
+def below_zero(model: LoadedModel) -> tuple[Percentiles, float]:
+    """Probability of each token at T=-0.001, the mean over every context in PROMPTS: [vocab]; the median of exp(S)."""
+    total, tokens = np.zeros(model.engine.model.vocabulary.size), []
+    for row in _logits(model, last=None):
+        p = probabilities(row, 1 / BELOW)
+        total += p
+        tokens.append(float(np.exp(entropy(row, 1 / BELOW))))
+    return total / len(tokens), float(np.median(tokens))
+
+
+def plateaus(model: LoadedModel) -> Percentiles:
+    """exp(S) at that of PLATEAU_BETAS where the heat capacity is least, after each of PROMPTS: [prompts]."""
+    found = (curves(row, PLATEAU_BETAS) for row in _logits(model, last=1))
+    return np.array([np.exp(curve.entropy[curve.heat_capacity.argmin()]) for curve in found])
 
 
 def published(model: LoadedModel) -> list[int]:
