@@ -113,7 +113,7 @@ def test_what_can_never_fit_is_a_failure_and_the_others_go_on(engine: Engine) ->
     records = list(engine.stream(asked, BatchShape(2, 256)))
     failures = {r.sequence: r.reason for r in records if isinstance(r, Failure)}
     assert sorted(r.sequence for r in records if isinstance(r, Completion)) == [0, 4]
-    assert "256 cells" in failures[1] and "no token" in failures[2] and "--ctx-size" in failures[3]
+    assert "256 cells" in failures[1] and "no token" in failures[2] and "`ctx_size`" in failures[3]
 
 
 def test_a_long_prompt_is_decoded_in_pieces_and_its_beginning_shared(engine: Engine) -> None:

@@ -146,7 +146,7 @@ def test_the_context_stops_the_generation(engine: Engine) -> None:
 
 
 def test_a_prompt_longer_than_the_context_is_refused(engine: Engine) -> None:
-    with pytest.raises(PromptError, match="--ctx-size"):
+    with pytest.raises(PromptError, match="`ctx_size`"):
         one(engine, Temperature.of(1.0), prompt="word " * 100, ctx_size=50)
 
 

@@ -187,5 +187,5 @@ def test_a_prompt_that_the_context_cannot_hold_is_left_out(compiled: Library, tm
 
 @pytest.mark.parametrize("names", [[], ["echo", "shout"]])
 def test_a_shape_that_is_none_is_refused(bundled: Model, names: list[str]) -> None:
-    with pytest.raises(UsageError, match="--shapes"):
+    with pytest.raises(UsageError, match="`shapes`"):
         shapes.chosen(bundled, names)

@@ -137,7 +137,7 @@ def test_a_prompt_that_cannot_fit_or_be_read_is_an_error_and_the_others_go_on(en
     records = list(sweep(engine, asked, batch_shape(engine, asked, 4)))
     reasons = {r.prompt: r.reason for r in records if isinstance(r, Failure)}
     assert {r.prompt for r in records if isinstance(r, Completion)} == {"aa", "ba"}
-    assert "--ctx-size" in reasons["ab " * 64] and "UTF-8" in reasons["\udcff"]
+    assert "`ctx_size`" in reasons["ab " * 64] and "UTF-8" in reasons["\udcff"]
     assert len(set(keys(records))) == len(records) == len(asked)
 
 
