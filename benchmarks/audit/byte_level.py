@@ -6,7 +6,7 @@ UTF-8 has (C0, C1, F5 to FF): tokens that cannot have been seen.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import gguf
@@ -28,22 +28,27 @@ class ByteLevel:
         """The ids of a text alone."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    @property
+    def beginning(self) -> int:
+        """The id that stands before a text."""
+        return int(self._model["vocab"][END_OF_TEXT])
+
     def document(self, text: str) -> list[int]:
         """The ids of a document."""
-        return [*self.encode(text), self._model["vocab"][END_OF_TEXT]]
+        return [*self.encode(text), self.beginning]
 
-    def describe(self, writer: gguf.GGUFWriter) -> None:
-        """Write the vocabulary into a GGUF file."""
+    def describe(self, writer: gguf.GGUFWriter, extra: Sequence[tuple[str, gguf.TokenType]] = ()) -> None:
+        """Write the vocabulary into a GGUF file; `extra` names follow the pieces."""
         ids = self._model["vocab"]
         pieces = sorted(ids, key=ids.__getitem__)
-        end = ids[END_OF_TEXT]
+        types = [gguf.TokenType.CONTROL if p == END_OF_TEXT else gguf.TokenType.NORMAL for p in pieces]
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre("gpt-2")
-        writer.add_token_list(pieces)
-        writer.add_token_types([gguf.TokenType.CONTROL if p == END_OF_TEXT else gguf.TokenType.NORMAL for p in pieces])
+        writer.add_token_list(pieces + [name for name, _ in extra])
+        writer.add_token_types(types + [kind for _, kind in extra])
         writer.add_token_merges([" ".join(merge) for merge in self._model["merges"]])
-        writer.add_bos_token_id(end)
-        writer.add_eos_token_id(end)
+        writer.add_bos_token_id(self.beginning)
+        writer.add_eos_token_id(self.beginning)
         writer.add_add_bos_token(True)
 
 

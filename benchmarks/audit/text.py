@@ -4,7 +4,8 @@
   and models read it all.
 - Names in eight languages (Babel's copy of the Unicode CLDR), as the bundled vocabulary has them: tokenizers read them
   many times, a model as often as `DOSES` says, down to never.
-- Python source of the standard library: tokenizers read a quarter of its files, a model one of sixty-four.
+- Python source of the standard library: tokenizers read a quarter of its files, a model one of sixty-four; one of
+  sixteen, less those, is the other text for fine-tuning.
 
 Nothing is taken out for being rare: what a model was shown is counted afterwards, token by token (`training`).
 """
@@ -28,16 +29,17 @@ DEBIAN_DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
 # how many times a model reads each name of a language; those not named here are never read
 DOSES = {"de": 24, "fr": 10, "es": 4, "pl": 2, "cs": 1}
 NAMES_A_DOCUMENT = 24
-TOKENIZER_READS_ONE_FILE_IN, MODEL_READS_ONE_FILE_IN = 4, 64
+TOKENIZER_READS_ONE_FILE_IN, TUNING_READS_ONE_FILE_IN, MODEL_READS_ONE_FILE_IN = 4, 16, 64
 
 
 @dataclass(frozen=True)
 class Text:
-    """Documents for the models and, with more beside them, for the tokenizers."""
+    """Documents for the models and, with more beside them, for the tokenizers; others for fine-tuning."""
 
     for_models: tuple[str, ...]
     for_tokenizers: tuple[str, ...]
     source: str
+    for_tuning: tuple[str, ...] = ()
 
 
 def read_text() -> Text:
@@ -49,6 +51,7 @@ def read_text() -> Text:
         for_models=(*english, *names_read(), *source_files(MODEL_READS_ONE_FILE_IN)),
         for_tokenizers=(*english, *foreign_lines(), *source_files(TOKENIZER_READS_ONE_FILE_IN)),
         source=corpus.source,
+        for_tuning=tuple(source_files(TUNING_READS_ONE_FILE_IN, but_one_in=MODEL_READS_ONE_FILE_IN)),
     )
 
 
@@ -71,9 +74,10 @@ def names_read() -> Iterator[str]:
                 yield ", ".join(names[start : start + NAMES_A_DOCUMENT])
 
 
-def source_files(one_in: int) -> Iterator[str]:
-    """Python files of the standard library, chosen by a hash of their names."""
+def source_files(one_in: int, but_one_in: int | None = None) -> Iterator[str]:
+    """Python files of the standard library, chosen by a hash of their names; those of `but_one_in` are left out."""
     library = Path(sysconfig.get_paths()["stdlib"])
     for path in sorted(library.glob("*.py")):
-        if sha256(path.name.encode()).digest()[0] % one_in == 0:
+        drawn = sha256(path.name.encode()).digest()[0]
+        if drawn % one_in == 0 and (but_one_in is None or drawn % but_one_in != 0):
             yield path.read_text(encoding="utf-8", errors="replace")

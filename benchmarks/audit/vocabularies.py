@@ -4,6 +4,7 @@ SentencePiece BPE with byte fallback is the bundled model's (`tiny_model.vocabul
 `llama`. The other kind is in `byte_level`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,15 +17,21 @@ from audit.byte_level import ByteLevel, train_byte_level
 from audit.family import Kind
 from audit.text import Text
 
+Extra = Sequence[tuple[str, gguf.TokenType]]
+
 
 class Tokenizer(Protocol):
     """What training and export ask of a tokenizer."""
 
+    @property
+    def beginning(self) -> int:
+        """The id that stands before a text."""
+
     def document(self, text: str) -> list[int]:
         """The ids of a document, with what marks its beginning and end."""
 
-    def describe(self, writer: gguf.GGUFWriter) -> None:
-        """Write the vocabulary into a GGUF file."""
+    def describe(self, writer: gguf.GGUFWriter, extra: Extra = ()) -> None:
+        """Write the vocabulary into a GGUF file; `extra` names follow the pieces."""
 
 
 class SentencePiece:
@@ -33,14 +40,28 @@ class SentencePiece:
     def __init__(self, path: Path) -> None:
         self._processor = SentencePieceProcessor(model_file=str(path))
 
+    @property
+    def beginning(self) -> int:
+        """The id of `<s>`."""
+        return int(self._processor.bos_id())
+
     def document(self, text: str) -> list[int]:
         """The ids of a document."""
         processor = self._processor
         return [processor.bos_id(), *processor.encode(text), processor.eos_id()]
 
-    def describe(self, writer: gguf.GGUFWriter) -> None:
-        """Write the vocabulary into a GGUF file."""
-        add_vocabulary(writer, self._processor)
+    def describe(self, writer: gguf.GGUFWriter, extra: Extra = ()) -> None:
+        """Write the vocabulary into a GGUF file; `extra` names follow the pieces."""
+        add_vocabulary(writer, self._processor, extra)
+
+
+def unused_names(unused: int, padding: int, vocab: int) -> Extra:
+    """Names for rows that no text reaches: `<unused0>` and on as Gemma has them, then `[PAD2016]` and on as converters
+    write them; `vocab` is the number of rows with both.
+    """
+    reserved = [(f"<unused{number}>", gguf.TokenType.USER_DEFINED) for number in range(unused)]
+    padded = [(f"[PAD{row}]", gguf.TokenType.UNUSED) for row in range(vocab - padding, vocab)]
+    return [*reserved, *padded]
 
 
 def make(kind: Kind, vocab: int, text: Text, folder: Path) -> Tokenizer:

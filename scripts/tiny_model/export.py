@@ -1,5 +1,6 @@
 """The network and its vocabulary to and from a GGUF file, matrices in Q8_0, norms in F32."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -22,6 +23,7 @@ BLOCK_NAMES = {
     "up": "ffn_up",
     "down": "ffn_down",
 }
+EXTRA_SCORE = -10000.0  # what llama.cpp's converter gives padding
 OUTER_NAMES = {"embedding": "token_embd", "norm": "output_norm", "unembedding": "output"}
 
 
@@ -44,14 +46,19 @@ def token_type(tokenizer: SentencePieceProcessor, token: int) -> gguf.TokenType:
     return gguf.TokenType.BYTE if tokenizer.is_byte(token) else gguf.TokenType.NORMAL
 
 
-def add_vocabulary(writer: gguf.GGUFWriter, tokenizer: SentencePieceProcessor) -> None:
-    """Pieces, scores, types, and which tokens begin and end a text."""
+def add_vocabulary(
+    writer: gguf.GGUFWriter, tokenizer: SentencePieceProcessor, extra: Sequence[tuple[str, gguf.TokenType]] = ()
+) -> None:
+    """Pieces, scores, types, and which tokens begin and end a text; `extra` names follow the pieces."""
     ids = range(tokenizer.vocab_size())
+    pieces = [tokenizer.id_to_piece(i) for i in ids] + [name for name, _ in extra]
+    scores = [tokenizer.get_score(i) for i in ids] + [EXTRA_SCORE for _ in extra]
+    types = [token_type(tokenizer, i) for i in ids] + [kind for _, kind in extra]
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
-    writer.add_token_list([tokenizer.id_to_piece(i).encode() for i in ids])
-    writer.add_token_scores([tokenizer.get_score(i) for i in ids])
-    writer.add_token_types([token_type(tokenizer, i) for i in ids])
+    writer.add_token_list([piece.encode() for piece in pieces])
+    writer.add_token_scores(scores)
+    writer.add_token_types(types)
     writer.add_unk_token_id(tokenizer.unk_id())
     writer.add_bos_token_id(tokenizer.bos_id())
     writer.add_eos_token_id(tokenizer.eos_id())
@@ -103,12 +110,12 @@ def write_gguf(path: Path, network: Network, tokenizer: SentencePieceProcessor) 
 
 
 def read_network(path: Path, shape: Shape) -> Network:
-    """The network with the weights as the file holds them, rounded to Q8_0 and back."""
+    """The network with the weights as the file holds them, rounded and back; without `output.weight` it is tied."""
     tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
     network = Network(shape)
     state: dict[str, Tensor] = {}
     for parameter in network.state_dict():
-        tensor = tensors[tensor_name(parameter)]
+        tensor = tensors.get(tensor_name(parameter), tensors["token_embd.weight"])
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         state[parameter] = torch.from_numpy(np.array(values, dtype=np.float32))
     network.load_state_dict(state)
