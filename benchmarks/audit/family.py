@@ -35,6 +35,11 @@ class Member:
     seed: int = 1
 
     @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return FOLDER
+
+    @property
     def configuration(self) -> str:
         """What the member is, but for its seed."""
         head = "tied" if self.tied else "untied"
@@ -49,12 +54,12 @@ class Member:
 
     def file(self, quantisation: str = "F32") -> Path:
         """The model file at a quantisation."""
-        return FOLDER / f"{self.name}.{quantisation}.gguf"
+        return self.folder / f"{self.name}.{quantisation}.gguf"
 
     @property
     def truth(self) -> Path:
         """The file of token counts."""
-        return FOLDER / f"{self.name}.truth.json"
+        return self.folder / f"{self.name}.truth.json"
 
     @property
     def quantisations(self) -> tuple[str, ...]:

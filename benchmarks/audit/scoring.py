@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.family import FOLDER, Member
+from audit.family import Member
 from audit.quantisation import quantise
 from negtemp.experiments import indicators
 from negtemp.model import library
@@ -43,7 +43,7 @@ def scored(member: Member) -> Iterator[Scored]:
     """Every quantisation of a trained member; a file is scored once, then read back."""
     counts = np.array(json.loads(member.truth.read_text(encoding="utf-8"))["counts"], np.int64)
     for quantisation in member.quantisations:
-        kept = FOLDER / f"{member.name}.{quantisation}.npz"
+        kept = member.folder / f"{member.name}.{quantisation}.npz"
         if not kept.exists():
             _score(member, quantisation, kept)
         with np.load(kept) as file:

@@ -173,9 +173,13 @@ def held_out_loss(network: Network, held_out: Tensor) -> float:
     return float(sum(losses) / len(held_out))
 
 
-def training_step(network: Network, optimizer: torch.optim.Optimizer, batch: Tensor, clip: float) -> float:
-    """One step down the loss of a batch [batch, length + 1], products in bfloat16; returns that loss, in nats."""
-    with torch.autocast("cpu", torch.bfloat16):
+def training_step(
+    network: Network, optimizer: torch.optim.Optimizer, batch: Tensor, clip: float, autocast: bool = True
+) -> float:
+    """One step down the loss of a batch [batch, length + 1], by `autocast` with products in bfloat16; that loss, in
+    nats.
+    """
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         loss = loss_of(network, batch)
     network.zero_grad()
     loss.backward()
