@@ -183,33 +183,21 @@ take_settings() {
     python3 "$repo/scripts/build/pip_settings.py" 2>/dev/null | write_pip_settings
 }
 
-# NAME=VALUE, each ended by a NUL, to the machine's pip.conf; the local files that they name go along
+# NAME=VALUE, each ended by a NUL, to the machine's pip.conf. What lies on this machine's disk would not be on a fresh one.
 write_pip_settings() {
     local setting name value place
+    local -a places
     echo "[global]" >"$root/etc/pip.conf"
     while IFS= read -r -d '' setting; do
-        name=${setting%%=*} value=${setting#*=}
-        name=$(tr 'A-Z_' 'a-z-' <<<"${name#PIP_}")
-        case $name in
-            cache-dir | keyring-provider) continue ;;
-            cert) value=$certificates ;;
-            *) for place in $value; do bring "${place#file://}"; done ;;
-        esac
-        printf '%s = %s\n' "$name" "${value//$'\n'/$'\n    '}" >>"$root/etc/pip.conf"
+        name=$(tr 'A-Z_' 'a-z-' <<<"${setting%%=*}")
+        places=()
+        for place in ${setting#*=}; do
+            case $place in file:* | /*) ;; *) places+=("$place") ;; esac
+        done
+        value=${places[*]-}
+        [ "$name" != pip-cert ] || value=$certificates
+        [ -z "$value" ] || printf '%s = %s\n' "${name#pip-}" "$value" >>"$root/etc/pip.conf"
     done
-}
-
-# bring PATH: a file or folder of this machine, at the same place, not to be written
-bring() {
-    case $1 in /?*) ;; *) return 0 ;; esac
-    if [ -d "$1" ]; then
-        mkdir -p "$root$1"
-        mount --bind "$1" "$root$1"
-        mount -o remount,bind,ro "$root$1"
-    elif [ -f "$1" ]; then
-        mkdir -p "$root$(dirname "$1")"
-        cp -L "$1" "$root$1"
-    fi
 }
 
 mount_system() {
