@@ -1,0 +1,175 @@
+"""Every command on damaged models: how each ended, how long it took, how much memory it had.
+
+    python -m hardening.fuzz --seeds 0:5000 --report fuzz.jsonl
+
+A seed names a mutation (`mutations`) and, by its remainder, a command. What a user may see is a status of 0 or 1 (4
+where a sweep's units fail) and one line that says why; what must never be is a traceback, a signal, a core, a minute of
+work without an end, or memory of more than twice the file and a GiB. The minute is of the processor, so that a busy
+machine finds no more than an idle one. Everything is imported once and each case is a fork of that, so that a case
+costs what the command does; the parent loads no model, since neither ggml's threads nor OpenMP's survive a fork.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import negtemp
+from hardening.mutations import Damaged
+from negtemp.model import library, model_file
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("run", "-n", "3", "--ignore-eos"),
+    ("compare", "-n", "2", "--json"),
+    ("spectrum", "--json"),
+    ("centroid",),
+    ("audit", "--candidates", "4", "--json"),
+    ("sweep", "--betas=-1,0,1", "-n", "2", "-o", "run"),
+    ("repeat", "--ids", "300", "--samples", "1", "--controls", "1"),
+    ("run", "-p", "a b", "-n", "2", "--mask", "byte,control", "--json", "--repeat-penalty", "1.1"),
+    ("audit", "--no-verify"),
+)
+LIMIT_SECONDS = 60
+MEMORY = 1 << 30
+# a guard for the machine, far above what is allowed
+_ADDRESS_SPACE = 16 << 30
+_ALLOWED = {0, 1, 4}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How one command ended on one damaged file. `wrong` is empty where all is as it should be."""
+
+    seed: int
+    command: str
+    damage: str
+    status: int
+    signal: int
+    seconds: float
+    peak_bytes: int
+    said: str
+    wrong: str
+
+
+def run(seeds: Sequence[int], model: Path) -> Iterator[Case]:
+    """The cases of these seeds, one after the other."""
+    _import_everything()
+    library.load()
+    damaged = Damaged(model)
+    for seed in seeds:
+        folder = Path(tempfile.mkdtemp(prefix="negtemp-fuzz-"))
+        try:
+            said = damaged.write(seed, folder / "m.gguf")
+            yield _case(seed, said, COMMANDS[seed % len(COMMANDS)], folder)
+        finally:
+            shutil.rmtree(folder)
+
+
+def _case(seed: int, damage: str, command: tuple[str, ...], folder: Path) -> Case:
+    size = (folder / "m.gguf").stat().st_size
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _as_command([command[0], "-m", "m.gguf", "-t", "1", *command[1:]], folder)
+    _, ended, usage = os.wait4(child, 0)
+    seconds = time.monotonic() - started
+    status = os.waitstatus_to_exitcode(ended)
+    said = (folder / "stderr").read_bytes().decode("utf-8", "backslashreplace")
+    peak = usage.ru_maxrss * 1024
+    wrong = _wrong(status, os.WCOREDUMP(ended), said, peak - _baseline(), size)
+    return Case(seed, command[0], damage, max(status, 0), max(-status, 0), round(seconds, 3), peak, said[-400:], wrong)
+
+
+def _import_everything() -> None:
+    """What the commands import when they run, once for all cases."""
+    for module in pkgutil.walk_packages(negtemp.__path__, "negtemp."):
+        if not module.name.startswith(("negtemp.views.plots", "negtemp.views.geometry_plot", "negtemp.web")):
+            importlib.import_module(module.name)
+
+
+def _baseline() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _wrong(status: int, core: bool, said: str, grown: int, size: int) -> str:
+    """What is not as promised about an ending."""
+    if -status in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL):
+        return f"no end after {LIMIT_SECONDS} s"
+    if status < 0 or core:
+        return f"signal {-status}"
+    if status not in _ALLOWED:
+        return f"status {status}"
+    if "Traceback" in said or "Error:" in said:
+        return "a traceback"
+    complaints = [line for line in said.splitlines() if line.startswith("negtemp: ")]
+    if status == 1 and (len(complaints) != 1 or not said.splitlines()[-1].startswith("negtemp: ")):
+        return f"{len(complaints)} lines of reason"
+    return f"{grown >> 20} MiB for a file of {size >> 20}" if grown > 2 * size + MEMORY else ""
+
+
+def _as_command(arguments: list[str], folder: Path) -> None:
+    """Become `negtemp`, in a process group, a folder and streams of its own; never returns."""
+    os.setpgid(0, 0)
+    os.chdir(folder)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
+    # what waits for ever takes no processor; C code lets no handler of Python's run, so that this one kills
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(20 * LIMIT_SECONDS)
+    sys.argv = ["negtemp", *arguments]
+    from negtemp.cli import main as entry
+
+    status = 70
+    try:
+        entry.main()
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 70
+    except BaseException as error:
+        print(f"Traceback: {error!r}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition(":")
+    return range(int(first), int(last))
+
+
+def main() -> None:
+    """Run the seeds, write a line for each, and say what went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=_seeds, default=range(200), metavar="FIRST:LAST")
+    parser.add_argument("--model", type=Path, default=model_file.bundled())
+    parser.add_argument("--report", type=Path, help="JSON Lines, a case each")
+    given = parser.parse_args()
+    cases = []
+    with (given.report or Path(os.devnull)).open("w", encoding="utf-8") as report:
+        for case in run(given.seeds, given.model):
+            cases.append(case)
+            report.write(json.dumps(asdict(case)) + "\n")
+            report.flush()
+            if case.wrong:
+                print(f"seed {case.seed} {case.command}: {case.wrong} ({case.damage}): {case.said.strip()[-200:]}")
+    endings = Counter("load" if case.status in (0, 4) else "are refused" for case in cases)
+    wrong, peak = sum(bool(case.wrong) for case in cases), max(case.peak_bytes for case in cases) >> 20
+    print(f"{len(cases)} cases: {dict(endings)}, {wrong} wrong; most memory {peak} MiB")
+    sys.exit(any(case.wrong for case in cases))
+
+
+if __name__ == "__main__":
+    main()

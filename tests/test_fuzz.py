@@ -1,0 +1,42 @@
+"""Commands on damaged model files: refused in one line or read, never a traceback, a signal, a minute or a gigabyte."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hardening.gguf_bytes import layout
+from hardening.mutations import Damaged
+
+from negtemp.model import model_file
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+# in parts, so that processes side by side share them; `hardening.fuzz` runs as many more as one has time for
+SEEDS = ("0:20", "20:40", "40:60")
+
+
+def test_a_seed_names_the_same_damage_for_good(tmp_path: Path) -> None:
+    damaged, one, other = Damaged(model_file.bundled()), tmp_path / "one", tmp_path / "other"
+    for seed in range(20):
+        assert damaged.write(seed, one) == damaged.write(seed, other)
+        assert one.read_bytes() == other.read_bytes()
+        assert one.read_bytes() != model_file.bundled().read_bytes()
+
+
+def test_the_layout_finds_every_byte_of_the_head() -> None:
+    head = layout(model_file.bundled())
+    spans = [*head.metadata, *head.tensors]
+    assert [span.start for span in spans[1:]] == [span.stop for span in spans[:-1]]
+    assert 0 <= head.data - spans[-1].stop < 32
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_no_damage_ends_in_anything_but_one_line(tmp_path: Path, seeds: str) -> None:
+    environment = os.environ | {"GGML_NO_BACKTRACE": "1", "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "hardening.fuzz", "--seeds", seeds], cwd=BENCHMARKS, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 cases" in done.stdout
