@@ -1,6 +1,5 @@
 """`negtemp census`: how many tokens a model never trained: by the plateau below zero, their level, the file's list."""
 
-from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -21,22 +20,16 @@ def census(
 ) -> None:
     """How many tokens were never trained: three counts that know nothing of one another."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
     from negtemp.experiments import census as experiment
     from negtemp.model.weights.tensors import Weights
-    from negtemp.records import Census
-    from negtemp.views import census as view
-    from negtemp.views import console, progress
-
-    def watch(items: Iterable[object], total: int, what: str) -> Iterator[object]:
-        return progress.tracked(items, total, what, console.stderr())
+    from negtemp.views import presenters
 
     drawn_seed = options.seed(seed)
-    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+    with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         header = session.header("census", engine, {"seed": drawn_seed, "blind": blind})
-        sink.write(header)
+        out.begin(header)
         with Weights(engine.model.library, engine.model.path) as weights:
-            counts = experiment.census(engine, weights, seed=drawn_seed, blind=blind, watch=watch)
-            found = [record for record in sink.tee(counts) if isinstance(record, Census)]
-        if not json:
-            rendering.pieces(view.report(found[-1]), header)
+            counts = experiment.census(engine, weights, seed=drawn_seed, blind=blind, watch=rendering.progress_bar)
+            out.present(header, counts, presenters.census)

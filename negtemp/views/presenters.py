@@ -18,6 +18,7 @@ from negtemp.printable import printable
 from negtemp.records import (
     Audit,
     AuditToken,
+    Census,
     ClaimVerdict,
     Completion,
     Difference,
@@ -37,6 +38,7 @@ from negtemp.records import (
 from negtemp.records.audit import Change
 from negtemp.theory import axis
 from negtemp.views import audit as audit_view
+from negtemp.views import census as census_view
 from negtemp.views import console, geometry, thermo
 from negtemp.views import scan as scan_view
 from negtemp.views import trials as trials_view
@@ -163,6 +165,12 @@ def audit(header: Header, records: Iterable[Record], out: Console, everything: b
         yield from audit_view.remarks(summary)
 
 
+def census(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`census`: three counts of the tokens that were never trained."""
+    for last in [r for r in records if isinstance(r, Census)][-1:]:
+        yield from census_view.report(last)
+
+
 def difference(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
     """`audit --diff`: the tokens that became suspect and that ceased to be, and how alike the two audits are."""
     kept = list(records)
@@ -208,6 +216,7 @@ PRESENTERS: Mapping[str, Presenter] = {
     "reproduce": reproduction,
     "audit": audit,
     "audit --diff": difference,
+    "census": census,
     "scan": scan,
 }
 
