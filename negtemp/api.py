@@ -90,6 +90,7 @@ class AuditOptions(TypedDict, total=False):
     exhaustive: bool
     verify: bool
     seed: int
+    blind: bool
 
 
 @keywords()
