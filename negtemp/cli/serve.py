@@ -48,39 +48,45 @@ client = openai.OpenAI(base_url="{url}", api_key="{key}")
 client.completions.create(model="{name}", prompt="Temperature is a concept", temperature=-0.001, max_tokens=20)"""
 
 
+def _option(*names: str, variable: str, **shown: Any) -> Any:
+    """An option of llama-server's that negtemp reads first; the name of its variable would fill the help."""
+    return typer.Option(*names, envvar=variable, show_envvar=False, **shown)
+
+
+_Host = Annotated[str, _option("--host", variable="LLAMA_ARG_HOST", help="address; one that others reach needs a key")]
+_Port = Annotated[int, _option("--port", variable="LLAMA_ARG_PORT", help="0 takes any free one")]
+_Keys = Annotated[
+    list[str] | None,
+    _option("--api-key", variable="LLAMA_API_KEY", metavar="KEY", help="what clients must send; may be several"),
+]
+_KeyFile = Annotated[
+    Path | None, _option("--api-key-file", variable="LLAMA_ARG_API_KEY_FILE", metavar="FILE", help="keys, one a line")
+]
+_Prefix = Annotated[
+    str, _option("--api-prefix", variable="LLAMA_ARG_API_PREFIX", metavar="PATH", help="put before every path")
+]
+_Alias = Annotated[
+    str | None,
+    _option(
+        "-a", "--alias", variable="LLAMA_ARG_ALIAS", metavar="NAME", show_default="the file's", help="name for clients"
+    ),
+]
+
+
 def serve(
     context: typer.Context,
     model: options.Model = None,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host", envvar="LLAMA_ARG_HOST", help="address to listen on; one that others reach needs an --api-key"
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", envvar="LLAMA_ARG_PORT", help="0 takes any free one")] = 8080,
-    api_key: Annotated[
-        list[str] | None,
-        typer.Option("--api-key", metavar="KEY", envvar="LLAMA_API_KEY", help="what clients must send; may be several"),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option("--api-key-file", metavar="FILE", envvar="LLAMA_ARG_API_KEY_FILE", help="keys, one a line"),
-    ] = None,
-    api_prefix: Annotated[
-        str, typer.Option("--api-prefix", metavar="PATH", envvar="LLAMA_ARG_API_PREFIX", help="put before every path")
-    ] = "",
-    alias: Annotated[
-        str | None,
-        typer.Option(
-            "-a", "--alias", metavar="NAME", envvar="LLAMA_ARG_ALIAS", show_default="the file's",
-            help="the model's name for clients",
-        ),
-    ] = None,
+    host: _Host = "127.0.0.1",
+    port: _Port = 8080,
+    api_key: _Keys = None,
+    api_key_file: _KeyFile = None,
+    api_prefix: _Prefix = "",
+    alias: _Alias = None,
     ready_timeout: Annotated[
         float, typer.Option("--ready-timeout", metavar="SECONDS", min=0, help="how long loading may take")
     ] = 600.0,
     verbose: Annotated[bool, typer.Option("--verbose", help="show the server's own log on standard error")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Serve the OpenAI API at any temperature. Other options go to llama-server as they are."""
     import sys
 
