@@ -10,6 +10,7 @@
     ├── PromptError                  1  a prompt that cannot be read, or does not fit the context
     ├── DecodeError                  1  llama.cpp refused or failed to compute
     ├── ScanError                    1  a file to scan that cannot be read, or is not text
+    │   └── EncodingError               it is not text in the encoding meant
     ├── RecordError                  1  a line that is not one of our records
     └── OutputError                  1  the result could not be written
 
@@ -64,6 +65,10 @@ class DecodeError(NegtempError):
 
 class ScanError(NegtempError):
     """A file to scan that cannot be read, or is not text."""
+
+
+class EncodingError(ScanError):
+    """A file to scan that is not text in the encoding meant."""
 
 
 class RecordError(NegtempError):

@@ -26,15 +26,16 @@ ALLOWED: dict[str, set[str]] = {
     "keywords": {"errors"},
     "theory": {"errors"},
     "records": {"errors", "printable", "theory"},
+    "texts": {"errors", "printable"},
     "model": {"errors", "printable", "theory", "records"},
     "views": {"errors", "printable", "theory", "records"},
-    "experiments": {"errors", "printable", "text_input", "theory", "records", "model"},
+    "experiments": {"errors", "printable", "text_input", "theory", "texts", "records", "model"},
     "runs": {"errors", "printable", "text_input", "theory", "records", "model", "experiments"},
     "api": {"errors", "keywords", "printable", "theory", "records", "model", "experiments", "runs"},
     "server": {"errors", "printable", "model"},
     "cli": {
-        "errors", "printable", "text_input", "theory", "records", "model", "views", "experiments", "runs", "api",
-        "server",
+        "errors", "printable", "text_input", "theory", "texts", "records", "model", "views", "experiments", "runs",
+        "api", "server",
     },
 }  # fmt: skip
 

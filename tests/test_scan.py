@@ -12,6 +12,8 @@ from negtemp.experiments.scan import Scanner
 from negtemp.model.llama.model import Model
 from negtemp.model.tokens import safe_splits
 from negtemp.records import AuditToken, Occurrence, Scanned, from_line, to_line
+from negtemp.records.audit import Lines
+from negtemp.texts import blocks, encodings
 
 Found = tuple[dict[bytes, Occurrence], Scanned]
 
@@ -78,17 +80,45 @@ def test_the_size_of_a_block_changes_nothing(tmp_path: Path, monkeypatch: pytest
     text = "".join(f"line {number} {'needle' if number % 7 == 0 else ''}\n" for number in range(1, 101)) + "needle"
     path = write(tmp_path, text)
     expected = scanned(path, None, b"needle")[0][b"needle"]
-    monkeypatch.setattr(module, "_BLOCK", size)
+    monkeypatch.setattr(encodings, "_CHUNK", size)
     found, whole = scanned(path, None, b"needle")
     assert found[b"needle"] == expected and expected.strings == 15
     assert whole.texts == 101
 
 
-def test_a_line_longer_than_any_is_cut_and_memory_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK", 100)
-    monkeypatch.setattr(module, "_LONGEST_LINE", 300)
-    found, _ = scanned(write(tmp_path, "needle " * 1000), None, b"needle")
-    assert 950 < found[b"needle"].strings <= 1000
+@pytest.mark.parametrize("longest", [8, 50, 10_000])
+def test_a_line_longer_than_a_block_gives_the_tokens_of_the_whole_line(
+    bundled: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: int
+) -> None:
+    monkeypatch.setattr(encodings, "_CHUNK", 64)
+    monkeypatch.setattr(blocks, "LONGEST_TEXT", longest)
+    lines = ["the kettle", "over and over, the kettle  is on the stove " * 40, "the end"]
+    pieces = {bundled.vocabulary.piece(i) for line in lines for i in bundled.vocabulary.encode(line.encode())}
+    found, whole = scanned(write(tmp_path, "\n".join(lines)), bundled, *pieces)
+    assert whole.tokens == sum(len(bundled.vocabulary.encode(line.encode())) for line in lines)
+    assert found[b" the"].lines == (1, 2, 3) and whole.texts == 3 and whole.parted is None
+
+
+def test_a_word_too_long_to_tokenize_is_searched_to_its_end_and_named(
+    bundled: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encodings, "_CHUNK", 1 << 10)
+    monkeypatch.setattr(blocks, "LONGEST_TEXT", 1 << 12)
+    monkeypatch.setattr(module, "LONGEST_TEXT", 1 << 12)
+    word = "xneedle" * 10_000
+    path = write(tmp_path, f"hay\n{word}\nneedle\n")
+    _, whole = scanned(path, bundled, b"needle")
+    assert whole.strings == 10_001 and whole.texts == 3
+    assert whole.parted == Lines(count=1, first=(2,))
+    assert scanned(path, None, b"needle")[1].parted is None
+
+
+def test_scripts_without_spaces_are_parted_where_no_token_could_be(bundled: Model, tmp_path: Path) -> None:
+    text = "的一是不了人我在有他这中大来上国" * 200
+    ids = bundled.vocabulary.encode(text.encode())
+    pieces = {bundled.vocabulary.piece(i) for i in ids}
+    _, whole = scanned(write(tmp_path, text), bundled, *pieces)
+    assert (whole.tokens, whole.parted) == (len(ids), None)
 
 
 def test_json_lines_are_read_as_strings(tmp_path: Path) -> None:
@@ -119,11 +149,7 @@ def test_an_empty_file_holds_nothing(tmp_path: Path, name: str) -> None:
     assert found == {} and (whole.size, whole.texts) == (0, 0)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "utf16.txt"
-    path.write_bytes("needle".encode("utf-16"))
-    with pytest.raises(ScanError, match="not UTF-8 text"):
-        list(Scanner([], None).scan(path))
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="folder"):
         list(Scanner([], None).scan(tmp_path))
     with pytest.raises(ScanError, match="cannot read"):

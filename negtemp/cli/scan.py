@@ -1,15 +1,36 @@
-"""`negtemp scan`: where tokens that a model never learned occur in prompts, data sets, logs."""
+"""`negtemp scan`: where tokens that a model never learned occur in prompts, data sets, logs.
 
+Files are looked at before the audit, which takes long; what cannot be read is named, and the rest is read. Ctrl-C shows
+what was found until then.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from negtemp.cli import options
 
+if TYPE_CHECKING:
+    from negtemp.cli.session import Sink
+    from negtemp.experiments.scan import Found, Scanner
+    from negtemp.model.tokens.vocabulary import Vocabulary
+    from negtemp.records import AuditToken, Occurrence, Scanned
+    from negtemp.runs.audits import AuditRun
+    from negtemp.texts.reading import Layout
+
+_FAILED, _PARTIAL = 1, 4
+
 
 def scan(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="text, or JSON Lines (.jsonl, .ndjson)")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILES...",
+            help="text, JSON in any layout, Parquet; plain, .gz, .bz2 or .zst; `-` is standard input",
+        ),
+    ],
     model: options.Model = None,
     audit: Annotated[
         Path | None,
@@ -24,26 +45,167 @@ def scan(
         bool,
         typer.Option("--strings", rich_help_panel="Audit", help="count where their text stands; do not tokenize"),
     ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding", metavar="NAME", rich_help_panel="Files", show_default="UTF-8, or as a byte order mark says",
+            help="of the files, such as utf-16, latin-1 or cp1251",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", rich_help_panel="Files", show_default="as the name or the beginning says",
+            help="text, json (lines of it too) or parquet",
+        ),
+    ] = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     all_tokens: Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="every token found")] = False,
     json: options.Json = False,
     output: options.Output = None,
-) -> None:
+) -> None:  # fmt: skip
     """Where under-trained tokens occur in files: how often, in which lines. Reads files of any size."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import rendering, scanning, session
+    from negtemp.cli import rendering, session
     from negtemp.experiments.audit import AuditSettings
+    from negtemp.experiments.scan import Scanner
     from negtemp.records import JsonValue
     from negtemp.runs import audits
+    from negtemp.texts import encodings
 
+    named = None if encoding is None else encodings.known(encoding)
+    given = _layout(layout)
+    paths = _readable(files)
     described: dict[str, JsonValue] = {
-        "files": list(map(str, files)), "audit": str(audit) if audit else None, "strings": strings,
+        "files": list(map(str, files)), "audit": str(audit) if audit else None, "strings": strings, "encoding": named,
+        "format": layout,
     }  # fmt: skip
     with session.sink(json, output) as sink, session.open_engine(model, n_gpu_layers, threads) as engine:
         vocabulary = engine.model.vocabulary
         done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, rendering.progress_bar)
-        scanning.require_same(done, vocabulary, audit)
-        header = session.header("scan", engine, described)
-        status = scanning.scan(done, None if strings else vocabulary, files, header, sink, all_tokens, json)
-    raise typer.Exit(status)
+        _require_same(done, vocabulary, audit)
+        sink.write(session.header("scan", engine, described))
+        tokens = _suspects(done)
+        scanning = _Scanning(Scanner(tokens, None if strings else vocabulary), sink, named, given)
+        try:
+            scanning.scan(paths)
+        except KeyboardInterrupt:
+            _show(scanning, len(tokens), all_tokens, json)
+            raise
+        _show(scanning, len(tokens), all_tokens, json)
+    raise typer.Exit(scanning.status(len(files)))
+
+
+def _layout(name: str | None) -> "Layout | None":
+    """The layout of this name. Raises UsageError where there is none."""
+    from negtemp.errors import UsageError
+    from negtemp.texts.reading import LAYOUTS
+
+    for layout in LAYOUTS:
+        if layout == name:
+            return layout
+    if name is not None:
+        raise UsageError(f"--format {name!r} is not known; give {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}")
+    return None
+
+
+def _readable(files: Sequence[Path]) -> list[Path]:
+    """Those of the files that can be read as far as one sees without opening them; the others are named.
+
+    Raises typer.Exit where there is none, UsageError where standard input is named twice.
+    """
+    from negtemp.cli.messages import say
+    from negtemp.errors import ScanError, UsageError
+    from negtemp.texts import inputs, reading
+
+    if files.count(inputs.STANDARD_INPUT) > 1:
+        raise UsageError("`-` is given more than once, but standard input can be read only once")
+    readable = []
+    for path in files:
+        try:
+            reading.check(path)
+        except ScanError as error:
+            say(str(error))
+        else:
+            readable.append(path)
+    if not readable:
+        raise typer.Exit(_FAILED)
+    return readable
+
+
+def _require_same(done: "AuditRun", vocabulary: "Vocabulary", audit: Path | None) -> None:
+    """Raise UsageError where a saved audit is of another vocabulary than the model."""
+    from negtemp.errors import UsageError
+    from negtemp.printable import printable_path
+
+    same = done.header.model.vocabulary == vocabulary.size
+    if not same or any(vocabulary.piece(token.token_id) != token.raw for token in done.tokens):
+        raise UsageError(
+            f"{printable_path(audit or Path())} is an audit of another vocabulary; give its own model with --model"
+        )
+
+
+def _suspects(done: "AuditRun") -> "list[AuditToken]":
+    """The tokens to look for; where there can be none, why."""
+    from negtemp.cli.messages import say
+    from negtemp.experiments.difference import is_suspect
+    from negtemp.model.tokens.categories import IN_TEXT
+
+    if done.audit.problem:
+        say(f"{done.audit.problem}; so there is no token to look for")
+    return [token for token in done.tokens if is_suspect(token) and token.category in IN_TEXT]
+
+
+class _Scanning:
+    """The loop over the files, and what came of it."""
+
+    def __init__(self, scanner: "Scanner", sink: "Sink", encoding: str | None, layout: "Layout | None") -> None:
+        self._scanner, self._sink = scanner, sink
+        self._encoding, self._layout = encoding, layout
+        self.found: list[tuple[Scanned, list[Occurrence]]] = []
+
+    def scan(self, paths: Sequence[Path]) -> None:
+        """Read every file. Raises KeyboardInterrupt once what was found until then is kept."""
+        from negtemp.cli.messages import say
+        from negtemp.errors import EncodingError, ScanError
+        from negtemp.experiments.scan import Found
+        from negtemp.texts.reading import Reading
+        from negtemp.views import console, progress
+
+        for path in paths:
+            found = Found(Reading(path, self._encoding, self._layout))
+            try:
+                with progress.of_bytes(found.reading.name, console.stderr()) as advance:
+                    self._scanner.search(found, advance)
+            except EncodingError as error:
+                say(f"{error}; convert it, or name its encoding with --encoding")
+                continue
+            except ScanError as error:
+                say(str(error))
+                continue
+            except KeyboardInterrupt:
+                self._keep(found)
+                say(f"interrupted after {found.reading.position:,} bytes of {found.reading.name}")
+                raise
+            self._keep(found)
+
+    def _keep(self, found: "Found") -> None:
+        *occurrences, scanned = self._sink.tee(self._scanner.records(found))
+        self.found.append((cast("Scanned", scanned), cast("list[Occurrence]", occurrences)))
+
+    def status(self, files: int) -> int:
+        """0; 1 where no file could be read; 4 where some of them, or some of one, could not."""
+        whole = sum(not scanned.not_utf_8 for scanned, _ in self.found)
+        return 0 if whole == files else _PARTIAL if self.found else _FAILED
+
+
+def _show(scanning: _Scanning, searched: int, every: bool, json: bool) -> None:
+    if json:
+        return
+    from negtemp.views import console
+    from negtemp.views import scan as view
+
+    out = console.stdout()
+    for part in view.report(scanning.found, searched, every, out):
+        out.print(part, soft_wrap=isinstance(part, str))

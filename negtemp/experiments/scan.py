@@ -1,52 +1,32 @@
-"""Where under-trained tokens occur in somebody's files: prompts, data sets, logs; text or JSON Lines of any size.
+"""Where under-trained tokens occur in somebody's files: prompts, data sets, logs, of any size and layout (`texts`).
 
-A file is read in blocks of whole lines. The strings of the tokens are searched for first, all at once; the word in
-which one stands is then tokenized, for a string is not yet the token: `ptember` stands in `September` and is seldom
-what the tokenizer makes of it. Where a text cannot be cut into words (`model.tokens.safe_splits`), all of it is. What a
-word holds is remembered, since words come again. A text is a line, or in JSON Lines (.jsonl, .ndjson) a string anywhere
-in a line's value. It leaves out tokens that no text leads to.
+The strings of the tokens are searched for first, all at once; the word in which one stands is then tokenized, for a
+string is not yet the token: `ptember` stands in `September` and is seldom what the tokenizer makes of it. Where a text
+cannot be cut into words (`model.tokens.safe_splits`), all of it is. A text is a line, or a string of JSON or Parquet.
 
-Lines are tokenized apart from their neighbours, so a token that holds a line feed is not found. A line longer than
-16 MiB is cut, and what lies across a cut is missed.
+Lines are tokenized apart from their neighbours, so a token that holds a line feed is found in JSON and Parquet only.
+What had to be parted where the tokenizer might join something (`wanted_tokens`) is counted as `parted`. It leaves out
+tokens that no text leads to.
 """
 
-import codecs
 import itertools
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.errors import ScanError
+from negtemp.experiments.wanted_tokens import LONGEST_TEXT, LONGEST_WORD, WantedTokens
 from negtemp.model.tokens import safe_splits
 from negtemp.model.tokens.vocabulary import Vocabulary
-from negtemp.printable import printable_path
 from negtemp.records import AuditToken
-from negtemp.records.audit import Occurrence, Scanned
+from negtemp.records.audit import Lines, Occurrence, Scanned
+from negtemp.texts.pieces import Piece, pieces
+from negtemp.texts.reading import FIRST_LINES, Layout, Noted, Reading
 from negtemp.theory.search import Search
 
-JSON_LINES = (".jsonl", ".ndjson")
-FIRST_LINES = 5
-
-# json.loads would guess at the encoding of each line
-_DECODE = json.JSONDecoder().decode
-_BLOCK = 1 << 21
-_LONGEST_LINE = 1 << 24
-_PEEK = 1 << 16
-_WORDS, _LONGEST_WORD = 1 << 16, 64  # how many are remembered, and how long they are at most
-
-
-class Block(NamedTuple):
-    """Texts joined by one separator byte, and the line number of each."""
-
-    data: bytes
-    separator: bytes
-    lines: Sequence[int]
+_CUT_IN = 1 << 16  # where the last place to part a long text is looked for first
 
 
 @dataclass
@@ -62,20 +42,20 @@ class Tally:
             self.lines.append(line)
 
 
-class Remembered(dict[bytes, Mapping[int, int]]):
-    """What is made of a word, made when it is first asked for."""
+@dataclass
+class Found:
+    """What was found in one input so far."""
 
-    def __init__(self, make: Callable[[bytes], Mapping[int, int]]) -> None:
-        super().__init__()
-        self._make = make
+    reading: Reading
+    tallies: dict[int, Tally] = field(default_factory=dict)
+    parted: Noted = field(default_factory=Noted)
 
-    def __missing__(self, word: bytes) -> Mapping[int, int]:
-        made = self._make(word)
-        if len(word) <= _LONGEST_WORD:
-            if len(self) >= _WORDS:
-                self.clear()
-            self[word] = made
-        return made
+
+Watch = Callable[[int, int | None], None]  # bytes that were read, and of how many where that is known
+
+
+def unwatched(_: int, __: int | None) -> None:
+    """Nobody follows the progress."""
 
 
 class Scanner:
@@ -83,52 +63,67 @@ class Scanner:
 
     def __init__(self, tokens: Sequence[AuditToken], vocabulary: Vocabulary | None) -> None:
         self._tokens = [token for token in tokens if token.raw]
-        self._wanted = frozenset(token.token_id for token in self._tokens)
-        self._vocabulary = vocabulary
+        ids = [token.token_id for token in self._tokens]
+        self._within = None if vocabulary is None else WantedTokens(vocabulary, ids)
+        self._before = b"" if self._within is None else self._within.before
         self._cuts = vocabulary is not None and safe_splits.can_be_cut(vocabulary)
         # texts with one of these are not cut, so they are searched for with the tokens
         uncut = safe_splits.left_whole(vocabulary) if vocabulary is not None and self._cuts else []
         self._search = Search([token.raw for token in self._tokens] + uncut)
-        # a tokenizer that begins every text with a space makes ` word` of a `word` at the beginning
-        adds_space = vocabulary is not None and vocabulary.detokenize(vocabulary.encode(b"a")[:1]).startswith(b" ")
-        self._before = b" " if adds_space else b""
-        self._within = Remembered(self._made)
+        self._longest = max((len(token.raw) for token in self._tokens), default=1)
 
-    def scan(self, path: Path) -> Iterator[Occurrence | Scanned]:
+    def scan(
+        self, path: Path, encoding: str | None = None, layout: Layout | None = None,
+        watch: Watch = unwatched,
+    ) -> Iterator[Occurrence | Scanned]:  # fmt: skip
         """An Occurrence for each token found, the most frequent first, then the Scanned file.
 
         Raises ScanError where the file cannot be read or is not text.
         """
-        tallies: dict[int, Tally] = {}
-        texts = 0
-        for block in blocks(path):
-            self._count(block, tallies)
-            texts += len(block.lines)
-        shown = printable_path(path)
-        confirmed = self._vocabulary is not None
+        found = Found(Reading(path, encoding, layout))
+        self.search(found, watch)
+        yield from self.records(found)
+
+    def search(self, found: Found, watch: Watch = unwatched) -> None:
+        """Read an input to its end. Raises ScanError where it cannot be read or is not text."""
+        for piece in pieces(found.reading.blocks(), self._last_cut, LONGEST_TEXT, self._longest - 1):
+            self._count_across(piece, found)
+            self._count(piece, found)
+            watch(found.reading.position, found.reading.size)
+
+    def records(self, found: Found) -> Iterator[Occurrence | Scanned]:
+        """What was found, the most frequent first, then the input itself."""
+        tallies, reading = found.tallies, found.reading
+        confirmed = self._within is not None
         for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
             tally, token = tallies[index], self._tokens[index]
             yield Occurrence(
-                file=shown, token_id=token.token_id, raw=token.raw, verdict=token.verdict,
+                file=reading.name, token_id=token.token_id, raw=token.raw, verdict=token.verdict,
                 probability=token.probability, strings=tally.strings, tokens=tally.tokens if confirmed else None,
                 lines=tuple(tally.lines),
             )  # fmt: skip
-        strings, found = (sum(getattr(t, name) for t in tallies.values()) for name in ("strings", "tokens"))
+        strings, tokens = (sum(getattr(t, name) for t in tallies.values()) for name in ("strings", "tokens"))
         yield Scanned(
-            file=shown, size=path.stat().st_size, texts=texts, strings=strings, tokens=found if confirmed else None,
+            file=reading.name, size=reading.position, texts=reading.texts, strings=strings,
+            tokens=tokens if confirmed else None, layout=reading.layout, encoding=reading.encoding,
+            not_json=_lines(reading.not_json), not_utf_8=_lines(reading.not_utf_8), parted=_lines(found.parted),
+            interrupted=None if reading.ended else True,
         )  # fmt: skip
 
-    def _count(self, block: Block, tallies: dict[int, Tally]) -> None:
+    def _count(self, piece: Piece, found: Found) -> None:
         """Strings of a block, and the tokens that the words or texts with one are made of."""
-        data = self._before + block.data.replace(block.separator, block.separator + self._before)
+        block = piece.block
+        data = (b"" if block.continues else self._before) + block.data.replace(
+            block.separator, block.separator + self._before
+        )
         bytes_ = np.frombuffer(data, np.uint8)
         ends = np.append(np.flatnonzero(bytes_ == block.separator[0]), len(data))
-        found = list(self._search.find(data))
-        starts, stops = self._parts(bytes_, ends, [places for index, places in found if index >= len(self._tokens)])
-        for index, places in found:
+        hits = list(self._search.find(data))
+        starts, stops = self._parts(bytes_, ends, [places for index, places in hits if index >= len(self._tokens)])
+        for index, places in hits:
             if index >= len(self._tokens):
                 continue
-            tally = tallies.setdefault(index, Tally())
+            tally = found.tallies.setdefault(index, Tally())
             tally.strings += len(places)
             parts = np.searchsorted(starts, places, "right") - 1
             parts = parts[np.append(True, parts[1:] != parts[:-1])]
@@ -139,6 +134,44 @@ class Scanner:
                 if len(tally.lines) == FIRST_LINES:
                     break
                 tally.seen_in(block.lines[int(np.searchsorted(ends, start))])
+            if self._within is not None:
+                for part in self._doubtful(piece, data, parts, starts, stops):
+                    found.parted.note(block.lines[int(np.searchsorted(ends, starts[part]))])
+
+    def _doubtful(
+        self, piece: Piece, data: bytes, parts: NDArray[np.int64], starts: NDArray[np.int64], stops: NDArray[np.int64]
+    ) -> Iterator[int]:
+        """Those of the parts of which the tokenizer may make something else as a whole."""
+        assert self._within is not None
+        for part in parts[stops[parts] - starts[parts] > LONGEST_WORD].tolist():
+            if not self._within.is_certain(data[starts[part] : stops[part]]):
+                yield part
+        if (piece.before and parts[0] == 0) or (piece.parted and parts[-1] == len(starts) - 1):
+            yield 0 if piece.before and parts[0] == 0 else len(starts) - 1
+
+    def _count_across(self, piece: Piece, found: Found) -> None:
+        """Strings that stand across the place where a text was parted."""
+        if not piece.before:
+            return
+        line, place = piece.block.lines[0], len(piece.before)
+        behind = piece.block.data[: self._longest - 1].split(piece.block.separator)[0]
+        for index, places in self._search.find(piece.before + behind):
+            if index >= len(self._tokens):
+                continue
+            lengths = len(self._tokens[index].raw)
+            across = int(np.count_nonzero((places < place) & (places + lengths > place)))
+            if across:
+                tally = found.tallies.setdefault(index, Tally())
+                tally.strings += across
+                tally.seen_in(line) if self._within is None else found.parted.note(line)
+
+    def _last_cut(self, text: bytes) -> int:
+        """The last place before which a text can be cut; 0 where there is none."""
+        for start in (max(0, len(text) - _CUT_IN), 0) if self._cuts and b" " in text else ():
+            cuts = safe_splits.cuts(np.frombuffer(text, np.uint8)[start:])
+            if len(cuts):
+                return start + int(cuts[-1])
+        return 0
 
     def _parts(
         self, data: NDArray[np.uint8], ends: NDArray[np.int64], uncut: Sequence[NDArray[np.int64]]
@@ -155,16 +188,10 @@ class Scanner:
 
     def _counts(self, data: bytes, starts: Sequence[int], stops: Sequence[int], token_id: int) -> list[int]:
         """How often a token stands in each part; 1 where there is no tokenizer to ask."""
-        if self._vocabulary is None:
-            return [1] * len(starts)
         within = self._within
+        if within is None:
+            return [1] * len(starts)
         return [within[data[start:stop]].get(token_id, 0) for start, stop in zip(starts, stops, strict=True)]
-
-    def _made(self, part: bytes) -> Mapping[int, int]:
-        """The tokens looked for that the tokenizer makes of a part, and how often."""
-        assert self._vocabulary is not None
-        token_ids = self._vocabulary.encode(part[len(self._before) :])
-        return Counter(filter(self._wanted.__contains__, token_ids))
 
 
 def _merged(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -172,71 +199,5 @@ def _merged(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
     return np.sort(np.concatenate([first, second]), kind="stable")
 
 
-def blocks(path: Path) -> Iterator[Block]:
-    """A file as blocks of texts. Raises ScanError where it cannot be read or is not text."""
-    shown = printable_path(path)
-    try:
-        with path.open("rb") as file:
-            _require_text(file, shown)
-            line = 1
-            for data in _whole_lines(file):
-                lines = range(line, line + data.count(b"\n") + 1)
-                yield _json_block(data, line) if path.suffix.lower() in JSON_LINES else Block(data, b"\n", lines)
-                line = lines[-1] + 1
-    except IsADirectoryError:
-        raise ScanError(f"{shown} is a folder; name the files in it") from None
-    except OSError as error:
-        raise ScanError(f"cannot read {shown}: {error.strerror}") from None
-
-
-def _require_text(file: IO[bytes], shown: str) -> None:
-    place = file.read(_PEEK).find(b"\0")
-    if place >= 0:
-        raise ScanError(f"{shown} is not UTF-8 text: it holds a zero byte at offset {place}; convert it")
-    file.seek(0)
-
-
-def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Blocks that end before a newline, which is dropped; one longer than any line should be is cut."""
-    rest = b""
-    while piece := file.read(_BLOCK):
-        head, newline, tail = piece.rpartition(b"\n")
-        if newline:
-            yield rest + head
-            rest = tail
-        else:
-            rest += piece
-        if len(rest) >= _LONGEST_LINE:
-            yield rest
-            rest = b""
-    if rest:
-        yield rest
-
-
-def _json_block(data: bytes, first: int) -> Block:
-    """Every string of every line's value, joined by zero bytes; a line that is no JSON stands for itself."""
-    texts: list[bytes] = []
-    lines: list[int] = []
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=first):
-        found = _texts(line)
-        texts += found
-        lines += [number] * len(found)
-    return Block(b"\0".join(texts), b"\0", lines)
-
-
-def _texts(line: bytes) -> list[bytes]:
-    found: list[str] = []
-    try:
-        _gather(_DECODE(line.decode()), found)
-    except (ValueError, RecursionError):
-        return [line.replace(b"\0", b" ")]
-    return [text.encode("utf-8", "replace").replace(b"\0", b" ") for text in found]
-
-
-def _gather(value: Any, found: list[str]) -> None:
-    """Every string of a JSON value, names of fields left out."""
-    if isinstance(value, str):
-        found.append(value)
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            _gather(item, found)
+def _lines(noted: Noted) -> Lines | None:
+    return Lines(count=noted.count, first=tuple(noted.first)) if noted.count else None

@@ -238,9 +238,27 @@ class Occurrence(TokenBytes, Record):
     lines: tuple[int, ...]
 
 
+@part
+class Lines(Part):
+    """Lines of a file: how many, and the numbers of the first of them, from 1."""
+
+    count: int
+    first: tuple[int, ...]
+
+
 @record
 class Scanned(Record):
-    """One file that was read: its size in bytes, its texts (lines, or strings of JSON Lines), what was found in all."""
+    """One file that was read, and what was found in all. Fields that are None are left out of the line.
+
+    size           bytes that were read, of an archive as it is stored
+    texts          lines, or strings of JSON or Parquet
+    layout         text, json or parquet; None in records of 0.1.0
+    encoding       of text and JSON
+    not_json       lines of JSON that are not JSON, and were searched as text
+    not_utf_8      lines of JSON with bytes that are not UTF-8, which were taken for U+FFFD
+    parted         lines too long to be tokenized at once: where they were parted, tokens may differ
+    interrupted    true where the rest was not read
+    """
 
     kind: ClassVar[str] = "scanned"
     file: str
@@ -248,3 +266,9 @@ class Scanned(Record):
     texts: int
     strings: int
     tokens: int | None
+    layout: Known[str] = None
+    encoding: Known[str] = None
+    not_json: Known[Lines] = None
+    not_utf_8: Known[Lines] = None
+    parted: Known[Lines] = None
+    interrupted: Known[bool] = None

@@ -1,11 +1,20 @@
 """How far along, on standard error: a bar on a terminal, a line every 30 seconds elsewhere, nothing for short work."""
 
+import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 Item = TypeVar("Item")
 
@@ -39,3 +48,32 @@ def _lines(items: Iterable[Item], total: int, what: str, console: Console, befor
             last = now
         yield item
         reached = time.monotonic()
+
+
+@contextlib.contextmanager
+def of_bytes(what: str, console: Console) -> Iterator[Callable[[int, int | None], None]]:
+    """Gives what is to be told how many bytes were read, and of how many where that is known."""
+    if not console.is_terminal:
+        yield _byte_lines(what, console)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _byte_lines(what: str, console: Console) -> Callable[[int, int | None], None]:
+    last = time.monotonic()
+
+    def advance(done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _LINE_EVERY_SECONDS:
+            of = "" if total is None else f" of {total / 1e6:,.0f}"
+            console.print(f"{what}: {done / 1e6:,.0f}{of} MB read", soft_wrap=True)
+            last = now
+
+    return advance

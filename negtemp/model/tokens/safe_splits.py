@@ -11,16 +11,19 @@ expressions that split a text before BPE take whitespace together with whitespac
 word.
 """
 
+import unicodedata
+
 import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.model.tokens.vocabulary import Vocabulary
 
 _SPACE = 32
+_SHORT = 32  # longer pieces are few, and looked for one by one
 _WIDE = "".join(map(chr, range(0x2000, 0x200B)))
-# a NUL parts texts in a scan, and `▁` is SentencePiece's mark for a space
+# 0xFF, which no UTF-8 holds, parts texts in a scan; `▁` is SentencePiece's mark for a space
 _INVISIBLE = "\0\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000▁" + _WIDE
-_LAST_BYTES = {character.encode()[-1] for character in _INVISIBLE}
+_LAST_BYTES = {0xFF, *(character.encode()[-1] for character in _INVISIBLE)}
 _VISIBLE = np.array([byte not in _LAST_BYTES for byte in range(256)])
 
 
@@ -47,3 +50,38 @@ def cuts(text: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _spaces_after_visible(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """For every byte but the first, `[n - 1]`."""
     return np.asarray((text[1:] == _SPACE) & _VISIBLE[text[:-1]])
+
+
+class Seams:
+    """Places in a word between two letters that no piece of the vocabulary spans: nothing is joined across one.
+
+    Letters of scripts without case only (Unicode's category Lo: CJK, kana, Thai and others), which no tokenizer's
+    expression tells apart from their neighbours.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        pieces = set(map(vocabulary.piece, range(vocabulary.size)))
+        self._short = {piece for piece in pieces if 1 < len(piece) <= _SHORT}
+        self._long = [piece for piece in pieces if len(piece) > _SHORT]
+        self._reach = max(map(len, pieces), default=0)
+
+    def between(self, text: bytes, place: int) -> bool:
+        """Whether `text` can be cut before this byte, in the middle of a word."""
+        before, after = text[max(0, place - 4) : place].decode(errors="ignore"), text[place : place + 4]
+        following = after.decode(errors="ignore")
+        letters = before[-1:], following[:1]
+        return all(one and unicodedata.category(one) == "Lo" for one in letters) and self.spanned_by_none(text, place)
+
+    def spanned_by_none(self, text: bytes, place: int) -> bool:
+        """Whether no piece of the vocabulary stands across this place of the text."""
+        for back in range(1, min(place, _SHORT - 1) + 1):
+            for length in range(back + 1, _SHORT + 1):
+                if text[place - back : place - back + length] in self._short:
+                    return False
+        left, right = text[max(0, place - self._reach + 1) : place], text[place : place + self._reach - 1]
+        around = left + right
+        return not any(_spans(around, len(left), piece) for piece in self._long)
+
+
+def _spans(text: bytes, place: int, piece: bytes) -> bool:
+    return 0 <= text.find(piece, max(0, place - len(piece) + 1)) < place
