@@ -95,7 +95,7 @@ def measure(engine: Engine, weights: Weights, categories: Sequence[TokenCategory
 
 
 def survey(
-    engine: Engine, weights: Weights, categories: Sequence[TokenCategory], *, seed: int = 1, blind: bool = False,
+    engine: Engine, weights: Weights, categories: Sequence[str], *, seed: int = 1, blind: bool = False,
     watch: Watch = passed, also: Callable[[NDArray[np.float32]], None] | None = None,
 ) -> Survey:  # fmt: skip
     """Every indicator of one model. With `blind` no token counts as known to be unused, as if no name said so.
@@ -161,9 +161,7 @@ def _by_ranking(found: dict[str, Array], reference: Reference, unused: Mask, in_
     return Survey(found, reference, score, tuple(ranking.COMBINED), stands_out, None, math.nan)
 
 
-def references(
-    weights: Weights, categories: Sequence[TokenCategory], mean_logit: Array, found: Level | None = None
-) -> Reference:
+def references(weights: Weights, categories: Sequence[str], mean_logit: Array, found: Level | None = None) -> Reference:
     """Rows of tokens known to be unused, with the words for where they come from."""
     padding = range(len(mean_logit), weights.unembedding.rows) if categories else range(0)
     known = [i for i, category in enumerate(categories) if category in KNOWN]

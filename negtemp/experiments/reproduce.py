@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from negtemp.errors import ModelError, UsageError
 from negtemp.experiments import centroid, emitted_tokens, order_preference, shapes, verdicts
 from negtemp.experiments.compare import compare
+from negtemp.experiments.indicators import survey
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.published_tokens import published
 from negtemp.experiments.repeat import RepeatSettings, repeat
@@ -30,6 +31,7 @@ from negtemp.model.weights.tensors import Weights
 from negtemp.records import ClaimVerdict, Completion, PublishedToken, Repetition, Step, Trial
 from negtemp.records.verdict import Claim
 from negtemp.theory.english import common_share
+from negtemp.theory.level import Level
 from negtemp.theory.temperature import Temperature
 
 ABOVE, BELOW = Temperature.of(0.001), emitted_tokens.BELOW_ZERO
@@ -84,13 +86,14 @@ def reproduce(engine: Engine, plan: Plan, prompts: Sequence[str] = PROMPTS) -> I
 
 @dataclass(frozen=True)
 class _Lying:
-    """Where the tokens lie around the centroid of the embedding, and what random hidden states emit."""
+    """Where tokens lie around the embedding's centroid and to the level, and what random hidden states emit."""
 
     distances: NDArray[np.float64]
     percentiles: NDArray[np.float64]
     ordinary: NDArray[np.bool_]
     tied: bool
     random: list[int]
+    level: Level | None
 
 
 def _geometry(engine: Engine) -> _Lying | str:
@@ -101,7 +104,10 @@ def _geometry(engine: Engine) -> _Lying | str:
         with Weights(model.library, model.path) as weights:
             found = centroid.measured(weights, category, engine.threads)[0]
             random = centroid.random_argmins(weights, model.vocabulary.size)
-            return _Lying(found.geometry.distances, found.geometry.percentiles, found.ordinary, found.tied, random)
+            level = survey(engine, weights, category).level
+            return _Lying(
+                found.geometry.distances, found.geometry.percentiles, found.ordinary, found.tied, random, level
+            )
     except ModelError as error:
         return str(error).partition(";")[0]
 
@@ -154,6 +160,10 @@ def _near(
         return replace(verdicts.near(nothing, {"T=-0.001": below, "T=+0.001": above}, False, {}), note=lying)
     ordinary = np.where(lying.ordinary, lying.distances, np.nan)
     figures = {"AUC with bytes and control tokens": verdicts.mean(verdicts.nearer(lying.distances, below))}
+    if lying.level is not None:
+        distance = np.where(lying.ordinary, lying.level.distance, np.nan)
+        figures |= {"AUC by nearness to the level": verdicts.mean(verdicts.nearer(distance, below)),
+                    "emitted tokens at the level": verdicts.mean(lying.level.members[sorted(below)])}  # fmt: skip
     if counts is not None:
         never = counts == 0
         figures |= {"emitted tokens never seen": verdicts.mean(never[sorted(below)]),
