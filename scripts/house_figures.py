@@ -48,7 +48,8 @@ WALKS = (
         ("records/lines.py", "class TokenBytes"), ("printable.py", "def printable"), ("views/console.py", "def safe"),
     )),
     Walk("add a command that draws any saved run", 4, (
-        ("cli/show.py", "def show"), ("runs/reading.py", "def "), ("views/presenters.py", "PRESENTERS"), ("cli/app.py", "show"),
+        ("cli/show.py", "def show"), ("runs/reading.py", "def "), ("views/presenters.py", "PRESENTERS"),
+        ("cli/app.py", "show"),
     )),
     Walk("add a sampling option", 3, (
         ("experiments/settings.py", "class Settings"), ("model/engine/request.py", "class Filters"),
