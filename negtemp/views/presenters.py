@@ -186,15 +186,15 @@ def difference(header: Header, records: Iterable[Record], out: Console, everythi
 
 def scan(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
     """`scan`: the tokens found most often, and a line for each file."""
-    kept = list(records)
-    found = [r for r in kept if isinstance(r, Occurrence) and r.tokens != 0]
-    found.sort(key=lambda one: -(one.tokens or one.strings))
-    shown = found if everything else found[: scan_view.SHOWN]
-    if shown:
-        yield scan_view.occurrences(shown)
-    if len(shown) < len(found):
-        yield Text(f" … {len(shown):,} of {len(found):,}; --all and --json give all", style="dim")
-    yield from (scan_view.summary(r) for r in kept if isinstance(r, Scanned))
+    files: list[tuple[Scanned, list[Occurrence]]] = []
+    occurrences: list[Occurrence] = []
+    for record in records:
+        if isinstance(record, Occurrence):
+            occurrences.append(record)
+        elif isinstance(record, Scanned):
+            files.append((record, occurrences))
+            occurrences = []
+    yield from scan_view.report(files, None, everything, out)
 
 
 def unknown(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:

@@ -25,9 +25,9 @@ _UNITS = {"json": "string", "parquet": "string"}
 
 
 def report(
-    files: Sequence[tuple[Scanned, Sequence[Occurrence]]], searched: int, every: bool, out: Console
+    files: Sequence[tuple[Scanned, Sequence[Occurrence]]], searched: int | None, every: bool, out: Console
 ) -> Iterator[RenderableType]:
-    """All parts, top to bottom; a plain string is not to be wrapped."""
+    """All parts, top to bottom; a plain string is not to be wrapped. `searched` is None where it was not saved."""
     found = sorted(
         (one for _, occurrences in files for one in occurrences if one.tokens != 0),
         key=lambda one: -(one.tokens or one.strings),
@@ -39,8 +39,9 @@ def report(
         yield from [rows] if whole <= out.width else map(paragraph, shown)
     if len(shown) < len(found):
         yield f" … {len(shown)} of {len(found)}; {_hidden(found[len(shown) :])}; --all and --json give all"
-    were = "was" if searched == 1 else "were"
-    yield f"{counted(searched, 'suspect token')} that a text can hold {were} searched for."
+    if searched is not None:
+        were = "was" if searched == 1 else "were"
+        yield f"{counted(searched, 'suspect token')} that a text can hold {were} searched for."
     for one, occurrences in files:
         yield summary(one, [other for other in occurrences if other.tokens != 0])
 
