@@ -25,6 +25,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.model.tokens.categories import TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
 from negtemp.records.census import Census, ListCount, Plateau, PlateauCount
+from negtemp.theory import axis
 from negtemp.theory import thermodynamics as thermo
 from negtemp.theory.level import FEWEST
 
@@ -68,6 +69,8 @@ def plateau(context: int, logits: NDArray[np.floating]) -> Plateau:
     """The plateau below zero of one context's logits `[vocab]`; one of fewer tokens than make a level is none."""
     z = thermo.allowed(logits)
     beta = thermo.plateau_beta(z, -1) if len(z) else None
+    if beta is None and len(z) and thermo.ties(z, -1) >= FEWEST:  # copies: S rests there to the end of the axis
+        beta = -max(filter(math.isfinite, axis.grid()))
     if beta is not None:
         state = thermo.curves(z, [beta])
         tokens = float(np.exp(state.entropy[0]))
