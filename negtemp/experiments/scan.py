@@ -120,6 +120,9 @@ class Scanner:
         ends = np.append(np.flatnonzero(bytes_ == block.separator[0]), len(data))
         hits = list(self._search.find(data))
         starts, stops = self._parts(bytes_, ends, [places for index, places in hits if index >= len(self._tokens)])
+        doubts = self._within is not None and bool(
+            piece.before or piece.parted or np.max(stops - starts, initial=0) > LONGEST_WORD
+        )
         for index, places in hits:
             if index >= len(self._tokens):
                 continue
@@ -134,7 +137,7 @@ class Scanner:
                 if len(tally.lines) == FIRST_LINES:
                     break
                 tally.seen_in(block.lines[int(np.searchsorted(ends, start))])
-            if self._within is not None:
+            if doubts:
                 for part in self._doubtful(piece, data, parts, starts, stops):
                     found.parted.note(block.lines[int(np.searchsorted(ends, starts[part]))])
 

@@ -15,7 +15,6 @@ ijson and its like build every value, stop at the first fault and know no line n
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import compress
 
 import numpy as np
 
@@ -33,6 +32,7 @@ _OUTSIDE = re.compile(
     rb"(?>(?:" + _SPACE + rb"|[\[\]{},:])++|(?:-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|NaN"
     rb"|-?Infinity)(?=[\s\x1e\[\]{},:]|$))*+"
 )
+_OF_NUMBERS = re.compile(rb"[-+.eE]")
 _COLON = re.compile(rb"(?:" + _SPACE + rb")*:")
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*+)(?:"|\\?$)', re.DOTALL)
 _ESCAPE = re.compile(rb'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
@@ -49,6 +49,10 @@ class _Outside(dict[bytes, int]):
     """What stands behind a string, to what that makes of the string."""
 
     def __missing__(self, part: bytes) -> int:
+        # most differ in their numbers only
+        shape = part.translate(None, b"0123456789")
+        if len(shape) < len(part) and not _OF_NUMBERS.search(shape):
+            return self[shape]
         made = _JUNK if not _OUTSIDE.fullmatch(part) else _NAME if _COLON.match(part) else _VALUE
         if len(part) <= _LONGEST_REMEMBERED:
             if len(self) >= _MEMORY:
@@ -82,37 +86,28 @@ class JsonStrings:
 
     def _block(self, data: bytes) -> Block:
         """The strings of whole lines, or of a part of a line that ends outside of strings."""
-        texts, lines = self._all_json(data) or self._line_by_line(data)
+        texts, lines = self._all_json(data, self.line) or self._line_by_line(data)
         self.line += data.count(b"\n")
         return Block(SEPARATOR.join(texts), SEPARATOR, lines)
 
-    def _all_json(self, data: bytes) -> Texts | None:
-        """The strings of data that is all JSON; None where some of it is not."""
+    def _all_json(self, data: bytes, line: int) -> Texts | None:
+        """The strings of data that is all JSON, and their lines; None where some of it is not."""
         parts = _masked(data).split(b'"')
-        found = self._values(parts)
-        if found is None:
+        kinds = [self._outside[part] for part in parts[::2]]
+        if len(parts) % 2 == 0 or _JUNK in kinds or b"\n" in b"".join(parts[1::2]):
             return None
-        texts, are_values = found
         ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts))) + np.arange(len(parts))
+        values = np.flatnonzero(np.array(kinds[1:], bool))
+        starts, stops = ends[2 * values] + 1, ends[2 * values + 1]
+        texts = _unescaped([data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)])
         newlines = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-        lines = self.line + np.searchsorted(newlines, ends[1::2])
-        return texts, list(compress(lines.tolist(), are_values))
-
-    def _values(self, parts: Sequence[bytes]) -> tuple[list[bytes], list[int]] | None:
-        """The strings among the parts between quotes, and which of them are values; None where it is no JSON."""
-        outside, strings = parts[::2], parts[1::2]
-        kinds = [self._outside[part] for part in outside]
-        if len(outside) == len(strings) or _JUNK in kinds or b"\n" in b"".join(strings):
-            return None
-        are_values = kinds[1:]
-        texts = _unescaped(list(compress(strings, are_values)))
-        return None if texts is None else (texts, are_values)
+        return None if texts is None else (texts, (line + np.searchsorted(newlines, starts)).tolist())
 
     def _line_by_line(self, data: bytes) -> Texts:
         texts: list[bytes] = []
         lines: list[int] = []
         for number, line in enumerate(data.split(b"\n"), start=self.line):
-            found = self._values(_masked(line).split(b'"'))
+            found = self._all_json(line, number)
             if found is None:
                 self._unread.note(number)
             strings = _torn(line) if found is None else found[0]
@@ -137,7 +132,7 @@ class JsonStrings:
         return data[stop:]
 
     def _text(self, string: bytes) -> bytes:
-        text = _unescaped([_masked(string)])
+        text = _unescaped([string])
         if text is None:
             self._unread.note(self.line)
         return _lenient(string) if text is None else text[0]
@@ -177,16 +172,18 @@ def _end_of_string(data: bytes) -> int:
 
 
 def _unescaped(strings: Sequence[bytes]) -> list[bytes] | None:
-    """Masked strings as the texts that they are written for; None where an escape is none."""
+    """Strings as the texts that they are written for; None where an escape is none."""
     joined = b'","'.join(strings)
-    if not strings or not any(mark in joined for mark in (b"\\", _BACKSLASH, _QUOTE)):
+    if not strings or b"\\" not in joined:
         return list(strings)
-    joined = joined.replace(_BACKSLASH, b"\\\\").replace(_QUOTE, b'\\"')
     try:
         texts = _decode('["' + joined.decode() + '"]')
     except ValueError:
         return None
-    return [utf_8(text) for text in texts]
+    try:
+        return [text.encode() for text in texts]
+    except UnicodeEncodeError:
+        return [utf_8(text) for text in texts]
 
 
 def _lenient(string: bytes) -> bytes:
