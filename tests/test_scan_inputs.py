@@ -128,7 +128,8 @@ def test_a_wrong_byte_of_another_encoding_is_told_by_its_place_in_the_file(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("utf16le8", "did you mean utf-16le"), ("latin9000", "did you mean latin-?9"), ("base64", "no encoding of files"),
+    [("utf9", "did you mean utf-?8"),
+     ("utf16le8", "did you mean utf-16le"), ("latin9000", "did you mean latin-?9"), ("base64", "no encoding of files"),
      ("idna", "no encoding"), ("a\0b", "no known"), ("", "no known"), ("../x", "no known"), ("\udcff", "no known")],
 )  # fmt: skip
 def test_an_unknown_encoding_is_refused_with_the_nearest(name: str, reason: str) -> None:

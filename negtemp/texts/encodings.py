@@ -57,7 +57,9 @@ def _quoted(name: str) -> str:
 
 def _suggestion(name: str) -> str:
     names = {**encodings.aliases.aliases, **{value: value for value in encodings.aliases.aliases.values()}}
-    near = difflib.get_close_matches(name.lower().replace("-", "_").replace(" ", "_"), sorted(names), n=1)
+    near = difflib.get_close_matches(
+        name.lower().replace("-", "_").replace(" ", "_"), sorted(one for one in names if len(one) > 3), n=1
+    )
     return f"did you mean {near[0].replace('_', '-')}?" if near else "such as utf-16, latin-1, cp1252 or shift-jis"
 
 
