@@ -104,7 +104,7 @@ def test_tokens_by_name_and_by_id_are_placed(tied: Path) -> None:
     [
         (1, ["--ids", "2048"], "ids 0 to 2047"),
         (2, ["--ids", "1.5"], "no token id"),
-        (2, ["--ids", "x"], "no number"),
+        (2, ["--ids", "x"], "not a number"),
         (2, ["--ids", ""], "empty"),
         (2, ["--tokens", "Temperature is a concept"], "is not one token of this vocabulary but"),
         (2, ["--tokens", ""], "no text"),

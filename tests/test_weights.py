@@ -112,11 +112,14 @@ def test_what_the_head_says(compiled: Library, wide: Path) -> None:
 
 
 def split(source_path: Path, folder: Path, parts: int) -> list[Path]:
-    """The tensors of a file dealt out to several files named as llama.cpp names splits; keys stand in the first."""
+    """The tensors of a file dealt out to several files, named and headed as llama.cpp's gguf-split does."""
     tensors = gguf.GGUFReader(source_path).tensors
     paths = [folder / f"m-{number:05}-of-{parts:05}.gguf" for number in range(1, parts + 1)]
     for number, path in enumerate(paths):
         writer = gguf.GGUFWriter(path, "llama")
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", parts)
+        writer.add_int32("split.tensors.count", len(tensors))
         for tensor in tensors[number::parts]:
             writer.add_tensor(tensor.name, np.array(tensor.data))
         close(writer)
