@@ -91,6 +91,7 @@ class AuditOptions(TypedDict, total=False):
     verify: bool
     seed: int
     blind: bool
+    unused: Sequence[str]
 
 
 @keywords()
@@ -247,21 +248,22 @@ class LoadedModel:
     def audit(self, **settings: Unpack[AuditOptions]) -> Iterator[AuditToken | Audit]:
         """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
 
-        `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed, blind. Raises ModelError and
-        DecodeError.
+        `settings` are `AuditSettings`' fields: candidates, exhaustive, verify, seed, blind, unused. Raises ModelError
+        and DecodeError.
         """
         model = self.engine.model
         with Weights(model.library, model.path) as weights:
             yield from audit(self.engine, weights, AuditSettings(**settings))
 
-    def census(self, *, seed: int = 1, blind: bool = False) -> Iterator[Plateau | Census]:
+    def census(self, *, seed: int = 1, blind: bool = False, unused: Sequence[str] = ()) -> Iterator[Plateau | Census]:
         """How many tokens were never trained: a Plateau for each of some contexts, then the Census.
 
-        With `blind` the level is found without the file's own list of unused tokens. Raises ModelError, DecodeError.
+        With `blind` the level is found without the file's own list of unused tokens, to which `unused` adds names.
+        Raises ModelError, UsageError, DecodeError.
         """
         model = self.engine.model
         with Weights(model.library, model.path) as weights:
-            yield from census(self.engine, weights, seed=seed, blind=blind)
+            yield from census(self.engine, weights, seed=seed, blind=blind, unused=unused)
 
     def close(self) -> None:
         """Free the model's memory."""

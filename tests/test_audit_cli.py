@@ -36,6 +36,16 @@ def test_json_has_the_documented_fields_for_every_token(lines: list[dict[str, An
     assert {token["verdict"] for token in tokens} <= {"strong", "weak", "rejected", None}
 
 
+def test_a_name_given_counts_as_unused(half: Path) -> None:
+    header, *tokens, _ = records("audit", "-m", str(half), "--all", "--no-verify", "--unused", "zq*")
+    assert {token["piece"] for token in tokens if token["category"] == "unused"} == {"zq", "zqx"}
+    assert header["settings"]["unused"] == ["zq*"]
+
+
+def test_a_name_that_fits_every_token_is_one_line(half: Path) -> None:
+    assert_one_line(call("audit", "-m", str(half), "--unused", "*"), 2)
+
+
 def test_without_all_only_what_was_looked_at_has_a_record(half: Path, lines: list[dict[str, Any]]) -> None:
     few = records("audit", "-m", str(half), "--no-verify")[1:-1]
     assert 0 < len(few) < len(lines) and all(token["candidate"] for token in few)

@@ -22,10 +22,10 @@ NEVER = sum(
 )
 
 
-def taken(path: Path | None = None, **how: bool) -> tuple[list[Plateau], Census]:
+def taken(path: Path | None = None, blind: bool = False) -> tuple[list[Plateau], Census]:
     """All records of one census."""
     with negtemp.load(path) as model:
-        records = list(model.census(**how))
+        records = list(model.census(blind=blind))
     whole = records[-1]
     assert isinstance(whole, Census)
     return [record for record in records if isinstance(record, Plateau)], whole

@@ -36,6 +36,7 @@ def audit(
             "--blind", rich_help_panel=_AUDIT, help="take no token for unused by its name or type; find the level alone"
         ),
     ] = False,
+    unused: options.Unused = None,
     diff: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
@@ -74,10 +75,12 @@ def audit(
     if diff is not None:
         others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
         options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
-    settings = AuditSettings(options.candidates(candidates), exhaustive, not no_verify, options.seed(seed), blind)
+    settings = AuditSettings(
+        options.candidates(candidates), exhaustive, not no_verify, options.seed(seed), blind, unused or ()
+    )
     described = {
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,
-        "blind": blind, "all": all_tokens,
+        "blind": blind, "unused": unused or [], "all": all_tokens,
     }  # fmt: skip
     audit_output.require_writable(ban, report, csv)
     with outputs.opened(json, output) as out:

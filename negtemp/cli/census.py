@@ -12,6 +12,7 @@ def census(
     blind: Annotated[
         bool, typer.Option("--blind", rich_help_panel="Census", help="find the level without the file's own list")
     ] = False,
+    unused: options.Unused = None,
     seed: Annotated[int, typer.Option("-s", "--seed", rich_help_panel="Census", help="of the contexts drawn")] = 1,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
@@ -28,8 +29,10 @@ def census(
 
     drawn_seed = options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
-        header = session.header("census", engine, {"seed": drawn_seed, "blind": blind})
+        header = session.header("census", engine, {"seed": drawn_seed, "blind": blind, "unused": unused or []})
         out.begin(header)
         with Weights(engine.model.library, engine.model.path) as weights:
-            counts = experiment.census(engine, weights, seed=drawn_seed, blind=blind, watch=rendering.progress_bar)
+            counts = experiment.census(
+                engine, weights, seed=drawn_seed, blind=blind, unused=unused or (), watch=rendering.progress_bar
+            )
             out.present(header, counts, presenters.census)

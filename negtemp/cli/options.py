@@ -52,6 +52,13 @@ Threads = Annotated[
     int | None,
     typer.Option("-t", "--threads", min=1, rich_help_panel=_MODEL, show_default="physical cores", help="CPU threads"),
 ]
+Unused = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unused", metavar="NAME", rich_help_panel=_MODEL, show_default=False,
+        help="tokens of this name count as unused; * stands for anything; may be repeated",
+    ),
+]  # fmt: skip
 Prompt = Annotated[
     list[str] | None,
     typer.Option(

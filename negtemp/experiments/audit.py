@@ -46,6 +46,7 @@ class AuditSettings:
     exhaustive   ask for every token of the vocabulary, of every category
     verify       whether to ask at all
     blind        take no token for unused because of its name, type or bytes: the level has to be found by itself
+    unused       names that count as unused beside the known ones; `*` stands for anything
     """
 
     candidates: int | float | None = None
@@ -53,6 +54,7 @@ class AuditSettings:
     verify: bool = True
     seed: int = 1
     blind: bool = False
+    unused: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raises UsageError for a number of candidates that cannot be meant."""
@@ -78,7 +80,7 @@ def audit(
     ModelError and DecodeError.
     """
     settings = settings or AuditSettings()
-    categories = token_categories(engine.model.vocabulary)
+    categories = token_categories(engine.model.vocabulary, settings.unused)
     found = survey(engine, weights, categories, seed=settings.seed, blind=settings.blind, watch=watch)
     case = _Case(engine, categories, found, settings)
     case.verify(watch)

@@ -35,13 +35,14 @@ _ALIKE = 0.1
 
 
 def census(
-    engine: Engine, weights: Weights, *, seed: int = 1, blind: bool = False, watch: Watch = passed
-) -> Iterator[Plateau | Census]:
+    engine: Engine, weights: Weights, *, seed: int = 1, blind: bool = False, unused: Sequence[str] = (),
+    watch: Watch = passed,
+) -> Iterator[Plateau | Census]:  # fmt: skip
     """A Plateau for each of some contexts, then the Census. With `blind` the level is found without the file's list.
 
-    Raises ModelError and DecodeError.
+    `unused` are names that count as unused beside the known ones. Raises ModelError, UsageError and DecodeError.
     """
-    categories = token_categories(engine.model.vocabulary)
+    categories = token_categories(engine.model.vocabulary, unused)
     looker = _Looker()
     found = survey(engine, weights, categories, seed=seed, blind=blind, watch=watch, also=looker.look)
     yield from looker.plateaus
