@@ -43,6 +43,10 @@ def test_trained_tokens_have_no_level() -> None:
     assert level.find(vocabulary(0), known, ALL) is None
 
 
+def test_where_all_tokens_coincide_none_is_apart_and_there_is_no_level() -> None:
+    assert level.find(np.ones((VOCAB, GROUPS * EACH), np.float32), NONE_KNOWN, ALL) is None
+
+
 def test_tokens_known_to_be_unused_that_do_not_coincide_are_no_level() -> None:
     assert level.find(vocabulary(scatter=2.0), np.arange(VOCAB) < NEVER, ALL) is None
 

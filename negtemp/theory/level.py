@@ -157,7 +157,8 @@ def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask] |
     """The centre `[projections]` and the members `[vocab]` of the level around a seed; None where it is none."""
     found = distances(profiles, profiles[seed])
     told = found[eligible]
-    if np.partition(told, FEWEST - 1)[FEWEST - 1] > TIGHT * np.quantile(told, 0.9):
+    far = float(np.quantile(told, 0.9))
+    if far == 0 or np.partition(told, FEWEST - 1)[FEWEST - 1] > TIGHT * far:  # 0: all alike, so nothing is apart
         return None
     members = eligible & (found <= _radius(told))
     return np.median(profiles[members], axis=0).astype(np.float64), members
