@@ -39,3 +39,4 @@ env:
 
 env-dev: env
 	@scripts/environment.sh install dev
+	@command -v npm >/dev/null && scripts/web_tools.sh || echo "no npm: the pages' types and accessibility are not checked"

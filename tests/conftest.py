@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -16,6 +17,9 @@ from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.server import Address, Server
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 # neither a busy machine nor a folder that cannot be written is a failure
 hypothesis.settings.register_profile(
@@ -115,3 +119,20 @@ def server() -> Iterator[Server]:
     with Server(model_file.bundled(), Address(port=0), options) as running:
         running.wait_until_ready()
         yield running
+
+
+@pytest.fixture(scope="session")
+def _started_chromium(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[webdriver.Chrome]":
+    pytest.importorskip("selenium")
+    import browser
+
+    with browser.started(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def chromium(_started_chromium: "webdriver.Chrome") -> "webdriver.Chrome":
+    """A real browser with one empty tab of 1280 by 900 pixels, light, its logs empty (`tests/browser.py`)."""
+    import browser
+
+    return browser.emptied(_started_chromium)
