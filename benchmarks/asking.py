@@ -4,12 +4,12 @@
     python benchmarks/asking.py MODEL.gguf audit.jsonl --sample 5000      asks, then prints and keeps the table
     python benchmarks/asking.py MODEL.gguf audit.jsonl --sample 0 --first 300   and the first 300 of every ranking
 
-Tokens that a text can hold are asked for in a fixed random order, one after the other, by every prompt of
-`experiments.shapes` until one says it with p >= 0.1. Each answer is appended to build/asking/NAME.jsonl, so that a run
-stopped goes on where it was, and --sample may be raised later. The table goes to benchmarks/asking.json: for every
-indicator of the audit and its score, recall of tokens with p < 0.01 and p < 0.001 among the 1, 2 and 5 % most suspect
-of the tokens that a text can hold, with Wilson's 95 % intervals over the sample; and the share of such tokens at the
-head of each ranking, as far as it was asked. No text of the model is kept.
+Tokens that a text can hold are asked for in a fixed random order, as an audit asks (`experiments.elicitation`). Each
+answer is appended to build/asking/NAME.jsonl, so that a run stopped goes on where it was, and --sample may be raised
+later. The table goes to benchmarks/asking.json: for every indicator of the audit and its score, recall of tokens with
+p < 0.01 and p < 0.001 among the 1, 2 and 5 % most suspect of the tokens that a text can hold, with Wilson's 95 %
+intervals over the sample; and the share of such tokens at the head of each ranking, as far as it was asked. No text of
+the model is kept.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.experiments.verification import Examiner
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.model import library
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import Model
@@ -75,11 +75,11 @@ def asked(model: Path, wanted: Sequence[int], threads: int | None) -> dict[int, 
     left = [token_id for token_id in dict.fromkeys(wanted) if token_id not in answers]
     if left:
         with Model(library.load(), model) as loaded, kept.open("a", encoding="utf-8") as file:
-            examiner = Examiner(Engine(loaded, threads))
+            elicitor = Elicitor(Engine(loaded, threads))
             for start in range(0, len(left), _BLOCK):
-                for answer in examiner.ask(left[start : start + _BLOCK]):
+                for answer in elicitor.ask(left[start : start + _BLOCK]):
                     answers[answer.token_id] = answer.probability
-                    file.write(json.dumps([answer.token_id, dict(answer.probabilities)]) + "\n")
+                    file.write(json.dumps([answer.token_id, answer.probabilities]) + "\n")
                 file.flush()
                 print(f"{min(start + _BLOCK, len(left))} of {len(left)}", flush=True)
     return answers

@@ -6,7 +6,7 @@ The model may be of random weights (`random_llama.py`): what is decoded is the s
 
 - the survey: categories, every indicator from the weights, the contexts that the model writes;
 - asking for a share of the vocabulary, batched as the audit does it: once as if no token were said, so that each is
-  asked for in every prompt shape, and once as if 95 in 100 were said at the first (of Llama-2-7B's 551 candidates, Land
+  asked for with every prompt, and once as if 95 in 100 were said at the first (of Llama-2-7B's 551 candidates, Land
   & Bartolo found 532 said);
 - every shape for the first N of these tokens, one prompt at a time and each decoded whole, as the reference
   implementation does, in tokens a second of both;
@@ -27,9 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
+from negtemp.experiments.elicitation_prompts import available
 from negtemp.experiments.indicators import survey
 from negtemp.experiments.scan import Scanner
-from negtemp.experiments.shapes import available
 from negtemp.model import library
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score

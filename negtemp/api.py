@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
 from negtemp.experiments import centroid as centroids
-from negtemp.experiments import emitted_tokens, shapes
+from negtemp.experiments import emitted_tokens
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.census import census
 from negtemp.experiments.compare import TEMPERATURES, compare
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.experiments.generate import generate
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.repeat import RepeatSettings, repeat
-from negtemp.experiments.reproduce import Plan as Experiment
-from negtemp.experiments.reproduce import Result, reproduce
+from negtemp.experiments.reproduce import ReproduceSettings, Result, reproduce
 from negtemp.experiments.settings import PROMPT, Settings, SettingsOptions
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.experiments.sweep import SweepPlan
@@ -74,7 +74,7 @@ class RepeatOptions(TypedDict, total=False):
 
 
 class ReproduceOptions(TypedDict, total=False):
-    """The fields of `reproduce.Plan`."""
+    """The fields of `reproduce.ReproduceSettings`."""
 
     n_predict: int
     seed: int
@@ -216,15 +216,15 @@ class LoadedModel:
         vocabulary, how = self.engine.model.vocabulary, RepeatSettings(**asking)
         ids = [lookup.token_id(vocabulary, token) if isinstance(token, str) else token for token in tokens]
         ids = ids or emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(self.engine, how.seed), limit)
-        return repeat(self.engine, ids, shapes.available(self.engine.model)[0], how)
+        return repeat(Elicitor(self.engine), ids, how)
 
-    @keywords(Experiment)
-    def reproduce(self, *prompts: Prompts, **plan: Unpack[ReproduceOptions]) -> Iterator[Result]:
+    @keywords(ReproduceSettings)
+    def reproduce(self, *prompts: Prompts, **settings: Unpack[ReproduceOptions]) -> Iterator[Result]:
         """The article's experiment: every record of it, and a ClaimVerdict for each claim at the end.
 
-        `plan` are `reproduce.Plan`'s fields: n_predict, seed, asked, controls, counts.
+        `settings` are `ReproduceSettings`'s fields: n_predict, seed, asked, controls, counts.
         """
-        return reproduce(self.engine, Experiment(**plan), _texts(prompts, PROMPTS))
+        return reproduce(Elicitor(self.engine), ReproduceSettings(**settings), _texts(prompts, PROMPTS))
 
     @keywords()
     def centroid(

@@ -37,8 +37,8 @@ WALKS = (
         ("model/engine/scheduler.py", "class Scheduler"), ("model/engine/sampler.py", "llama_sampler_init_temp"),
     )),
     Walk("when a token is suspect", 5, (
-        ("experiments/audit.py", "suspect"), ("theory/ranking.py", "def "), ("records/audit.py", "candidate"),
-        ("experiments/difference.py", "def is_suspect"),
+        ("experiments/audit.py", "def suspects"), ("theory/level.py", "suspect"), ("theory/ranking.py", "THRESHOLD"),
+        ("records/audit.py", "def suspect"),
     )),
     Walk("what ends a sweep on Ctrl-C", 4, (
         ("cli/sweep_runner.py", "graceful_stop"), ("cli/interruption.py", "def graceful_stop"),

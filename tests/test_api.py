@@ -14,7 +14,7 @@ from negtemp import api
 from negtemp.errors import NegtempError, PromptError, UsageError
 from negtemp.experiments.audit import AuditSettings
 from negtemp.experiments.repeat import RepeatSettings
-from negtemp.experiments.reproduce import Plan
+from negtemp.experiments.reproduce import ReproduceSettings
 from negtemp.experiments.settings import SETTINGS, Settings, SettingsOptions
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import Model
@@ -100,7 +100,7 @@ def test_the_signature_shows_every_sampling_option(method: str) -> None:
 
 @pytest.mark.parametrize(
     ("table", "options"),
-    [(Settings, SettingsOptions), (RepeatSettings, api.RepeatOptions), (Plan, api.ReproduceOptions),
+    [(Settings, SettingsOptions), (RepeatSettings, api.RepeatOptions), (ReproduceSettings, api.ReproduceOptions),
      (AuditSettings, api.AuditOptions)],
 )  # fmt: skip
 def test_the_typed_keywords_are_the_fields(table: Any, options: Any) -> None:

@@ -12,8 +12,8 @@ from vocabularies import spm_vocabulary
 import negtemp
 from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit, goes_on
+from negtemp.experiments.elicitation import Elicitor, Said, observe, reference_tokens
 from negtemp.experiments.superstrings import superstrings
-from negtemp.experiments.verification import Examiner, controls, probability
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score
 from negtemp.model.library import Library
@@ -127,7 +127,7 @@ def test_candidates_as_a_number_or_a_share(wanted: int | float, vocab: int, numb
 
 @pytest.mark.parametrize("wanted", [0, -1, 2.5, 0.0])
 def test_candidates_that_cannot_be_meant_are_refused(wanted: int | float) -> None:
-    with pytest.raises(UsageError, match="candidates"):
+    with pytest.raises(UsageError, match="`candidates`"):
         AuditSettings(candidates=wanted)
 
 
@@ -137,10 +137,10 @@ def test_an_answer_is_the_probability_of_the_exact_id_in_each_prompt(
     """Batched and spliced, against one prompt at a time and the specification's softmax."""
     token_id = 3 + 256 + 40
     with Model(compiled, half_learned[0]) as model:
-        examiner = Examiner(Engine(model))
-        (answer,) = examiner.ask([token_id])
+        elicitor = Elicitor(Engine(model))
+        (answer,) = elicitor.ask([token_id])
         for name, p in answer.probabilities.items():
-            (row,) = score(model, [examiner.templates[name].fill(token_id)], last=1)
+            (row,) = score(model, [elicitor.prompts[name].fill(token_id)], last=1)
             assert p == pytest.approx(float(probabilities(row.logits)[token_id]), rel=1e-2)
     assert answer.probability == max(answer.probabilities.values())
 
@@ -148,22 +148,22 @@ def test_an_answer_is_the_probability_of_the_exact_id_in_each_prompt(
 def test_a_token_once_said_is_not_asked_again(compiled: Library, half_learned: tuple[Path, set[int]]) -> None:
     path, unknown = half_learned
     with Model(compiled, path) as model:
-        examiner = Examiner(Engine(model))
-        said, silent = examiner.ask([3 + 256 + 40, max(unknown)])
+        elicitor = Elicitor(Engine(model))
+        said, silent = elicitor.ask([3 + 256 + 40, max(unknown)])
     assert max(list(said.probabilities.values())[:-1], default=0.0) < 0.1 <= said.probability
-    assert silent.probabilities.keys() == examiner.templates.keys()
+    assert silent.probabilities.keys() == elicitor.prompts.keys()
 
 
 def test_a_masked_token_is_never_likely() -> None:
     logits = np.array([1.0, -np.inf, np.nan, 0.0], np.float32)
-    assert [probability(logits, i) for i in (1, 2)] == [0.0, 0.0]
-    assert probability(logits, 0) == pytest.approx(1 / (1 + np.exp(-1)))
-    assert probability(np.full(3, np.nan, np.float32), 0) == 0.0
+    assert [observe(logits, i) for i in (1, 2)] == [Said(0.0, 2)] * 2
+    assert observe(logits, 0).probability == pytest.approx(1 / (1 + np.exp(-1)))
+    assert observe(np.full(3, np.nan, np.float32), 0) == Said(0.0, 0)
 
 
 @pytest.mark.parametrize("order", [[], [1], list(range(10)), list(range(1000))], ids=len)
-def test_controls_come_from_the_less_suspect_half(order: Sequence[int]) -> None:
-    chosen = controls(order, 48)
+def test_reference_tokens_come_from_the_less_suspect_half(order: Sequence[int]) -> None:
+    chosen = reference_tokens(order, 48)
     assert set(chosen) <= set(order[len(order) // 2 :])
     assert len(chosen) == min(48, len(order) - len(order) // 2)
     assert len(set(chosen)) == len(chosen)

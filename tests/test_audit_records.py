@@ -6,7 +6,8 @@ import math
 import pytest
 
 from negtemp.records import Audit, AuditToken, from_line, to_line
-from negtemp.records.audit import CategoryCounts, Controls, Reference, verdict
+from negtemp.records.audit import CategoryCounts, Controls, Reference
+from negtemp.records.trial import verdict
 
 TOKEN = AuditToken(
     token_id=7, raw=b"\xff</script>", category="byte-invalid", rank=0, score=0.93,

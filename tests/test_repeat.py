@@ -12,7 +12,8 @@ import pytest
 from models import spm_vocabulary, write_llama
 
 from negtemp.errors import ModelError, PromptError, UsageError
-from negtemp.experiments import shapes
+from negtemp.experiments import elicitation_prompts
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.experiments.matched_controls import controls, script, traits
 from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.model.engine.engine import Engine
@@ -47,13 +48,13 @@ def partly_mute(compiled: Library, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def asked(engine: Engine, candidates: list[int], **options: Any) -> tuple[list[Trial], Repetition]:
-    """The trials and what they show, in two short shapes: these vocabularies spell every text in bytes."""
+    """The trials and what they show, with two short prompts: these vocabularies spell every text in bytes."""
     vocabulary = engine.model.vocabulary
     short = {
         "quoted": template(vocabulary, ['"', SLOT, '" "']),
         "repetition": template(vocabulary, ["w:", *[SLOT] * 3]),
     }
-    records = list(repeat(engine, candidates, short, RepeatSettings(**options)))
+    records = list(repeat(Elicitor(engine, short), candidates, RepeatSettings(**options)))
     last = records[-1]
     assert isinstance(last, Repetition)
     return [record for record in records if isinstance(record, Trial)], last
@@ -105,7 +106,16 @@ def test_an_id_that_does_not_exist_is_refused(partly_mute: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "expected"), [(0.91, "said"), (0.9, "often"), (0.05, "seldom"), (0.005, "rarely"), (0.001, "never")]
+    ("probability", "expected"),
+    [
+        (0.91, "said"),
+        (0.9, "said"),
+        (0.8999, "often"),
+        (0.05, "seldom"),
+        (0.005, "rarely"),
+        (0.001, "rarely"),
+        (0.00099, "never"),
+    ],
 )
 def test_grades_are_the_literatures(probability: float, expected: str) -> None:
     assert grade(probability) == expected
@@ -163,24 +173,24 @@ def test_scripts_are_told_apart() -> None:
 
 def test_the_instruction_is_asked_where_the_file_has_a_template(compiled: Library, tmp_path: Path) -> None:
     with Model(compiled, parrot(tmp_path / "chat.gguf", MUTE, chat_template=CHATML)) as model:
-        found, reasons = shapes.available(model)
-        assert (list(found), reasons) == (list(shapes.SHAPES), [])
+        found, reasons = elicitation_prompts.available(model)
+        assert (list(found), reasons) == (list(elicitation_prompts.NAMES), [])
         prompt = model.vocabulary.detokenize(found["instruction"].fill(FIRST + 20)).replace("▁".encode(), b" ")
         assert b'else: " w20"<|im_end|>\n<|im_start|>assistant\n"' in prompt
 
 
 def test_a_template_that_fails_leaves_the_instruction_out_and_says_why(compiled: Library, tmp_path: Path) -> None:
     with Model(compiled, parrot(tmp_path / "chat.gguf", MUTE, chat_template="{{ nonsense")) as model:
-        found, reasons = shapes.available(model)
+        found, reasons = elicitation_prompts.available(model)
         assert "instruction" not in found
         assert len(reasons) == 1 and "chat template" in reasons[0]
         with pytest.raises(PromptError, match="chat template"):
-            shapes.chosen(model, ["instruction"])
+            elicitation_prompts.chosen(model, ["instruction"])
 
 
 def test_a_prompt_that_the_context_cannot_hold_is_left_out(compiled: Library, tmp_path: Path) -> None:
     with Model(compiled, parrot(tmp_path / "short.gguf", MUTE, context=100)) as model:
-        found, reasons = shapes.available(model)
+        found, reasons = elicitation_prompts.available(model)
         assert "repetition" in found and "echo" not in found
         assert any("echo" in reason and "context" in reason for reason in reasons)
 
@@ -188,4 +198,4 @@ def test_a_prompt_that_the_context_cannot_hold_is_left_out(compiled: Library, tm
 @pytest.mark.parametrize("names", [[], ["echo", "shout"]])
 def test_a_shape_that_is_none_is_refused(bundled: Model, names: list[str]) -> None:
     with pytest.raises(UsageError, match="`shapes`"):
-        shapes.chosen(bundled, names)
+        elicitation_prompts.chosen(bundled, names)

@@ -15,9 +15,10 @@ from test_repeat import FIRST, parrot
 
 import negtemp
 from negtemp.experiments import order_preference, training_counts, verdicts
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.published_tokens import published
-from negtemp.experiments.reproduce import CLAIMS, Plan, reproduce
+from negtemp.experiments.reproduce import CLAIMS, ReproduceSettings, reproduce
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
@@ -29,9 +30,9 @@ from negtemp.theory.statistics import auc
 KINDS = {"normal": NORMAL, "unknown": UNKNOWN, "control": CONTROL, "byte": BYTE}
 
 
-def judged(engine: Engine, **plan: Any) -> dict[str, ClaimVerdict]:
+def judged(engine: Engine, **settings: Any) -> dict[str, ClaimVerdict]:
     """The verdicts by claim."""
-    records = reproduce(engine, Plan(**{"n_predict": 24, "asked": 12} | plan))
+    records = reproduce(Elicitor(engine), ReproduceSettings(**{"n_predict": 24, "asked": 12} | settings))
     return {record.claim: record for record in records if isinstance(record, ClaimVerdict)}
 
 
@@ -253,7 +254,7 @@ def test_counts_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
 
 def test_the_centroid_claim_needs_no_tokenizer_that_fits(compiled: Library, tmp_path: Path) -> None:
     with Model(compiled, parrot(tmp_path / "p.gguf", range(FIRST, FIRST + 10))) as model:
-        records = list(reproduce(Engine(model), Plan(n_predict=2, asked=2), PROMPTS[:2]))
+        records = list(reproduce(Elicitor(Engine(model)), ReproduceSettings(n_predict=2, asked=2), PROMPTS[:2]))
     found = {record.claim: record for record in records if isinstance(record, ClaimVerdict)}
     near = found["near-input-centroid"]
     assert (list(found), near.note) == (list(CLAIMS), "")

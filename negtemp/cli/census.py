@@ -33,6 +33,6 @@ def census(
         out.begin(header)
         with Weights(engine.model.library, engine.model.path) as weights:
             counts = experiment.census(
-                engine, weights, seed=drawn_seed, blind=blind, unused=unused or (), watch=rendering.progress_bar
+                engine, weights, seed=drawn_seed, blind=blind, unused=unused or (), progress=rendering.progress_bar
             )
             out.present(header, counts, presenters.census)

@@ -23,7 +23,7 @@ def repeat(
         str | None,
         typer.Option(
             "--shapes", metavar="LIST", rich_help_panel=_ASKING, show_default="all that fit",
-            help="prompt shapes: echo, definition, repetition, instruction",
+            help="prompts to ask with: echo, definition, repetition, instruction",
         ),
     ] = None,
     controls: Annotated[
@@ -54,9 +54,9 @@ def repeat(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
-    from negtemp.experiments import emitted_tokens, training_counts
+    from negtemp.experiments import elicitation_prompts, emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
-    from negtemp.experiments import shapes as wording
+    from negtemp.experiments.elicitation import Elicitor
     from negtemp.records import JsonValue
     from negtemp.runs.reading import read_emitted
     from negtemp.views import presenters
@@ -67,21 +67,19 @@ def repeat(
         vocabulary = engine.model.vocabulary
         named = token_selection.token_ids(vocabulary, tokens, ids, tokens_raw)
         known = None if counts is None else training_counts.read_counts(counts, vocabulary.size)
-        prompts, reasons = (
-            wording.available(engine.model) if names is None else (wording.chosen(engine.model, names), [])
-        )
+        elicitor = Elicitor(engine, None if names is None else elicitation_prompts.chosen(engine.model, names))
         if emitted is not None:
             named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(emitted.completions), limit)
         elif not named:
             named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
         asking = experiment.RepeatSettings(controls, samples, drawn_seed, known)
         settings: dict[str, JsonValue] = {
-            "shapes": list(prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
+            "shapes": list(elicitor.prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
             "counts": None if counts is None else str(counts), "token_ids": named,
         }  # fmt: skip
         header = session.header("repeat", engine, settings)
-        rendering.warn([*reasons, *token_selection.remarks(vocabulary, tokens)])
+        rendering.warn([*elicitor.left_out, *token_selection.remarks(vocabulary, tokens)])
         rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
         out.begin(header)
-        trials = rendering.tracked(experiment.repeat(engine, named, prompts, asking), len(named) * (1 + controls) + 1)
+        trials = rendering.tracked(experiment.repeat(elicitor, named, asking), len(named) * (1 + controls) + 1)
         out.present(header, trials, presenters.repetition, everything)

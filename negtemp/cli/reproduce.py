@@ -53,7 +53,8 @@ def reproduce(
     from negtemp.cli import output as outputs
     from negtemp.cli import rendering, session
     from negtemp.experiments import reproduce as experiment
-    from negtemp.experiments import shapes, training_counts
+    from negtemp.experiments import training_counts
+    from negtemp.experiments.elicitation import Elicitor
     from negtemp.experiments.prompts import PROMPTS
     from negtemp.views import presenters
 
@@ -63,16 +64,17 @@ def reproduce(
     with session.open_engine(model, n_gpu_layers, threads) as engine:
         path = counts or training_counts.beside(engine.model.path)
         known = None if path is None else training_counts.read_counts(path, engine.model.vocabulary.size)
-        plan = experiment.Plan(n_predict, drawn_seed, asked, controls, known)
+        how = experiment.ReproduceSettings(n_predict, drawn_seed, asked, controls, known)
         header = session.header("reproduce", engine, {
             "prompts": prompts, "n_predict": n_predict, "seed": drawn_seed, "asked": asked, "controls": controls,
             "counts": None if path is None else path.name, "betas": [t.beta for t in experiment.TEMPERATURES],
         })  # fmt: skip
         folder = output or session.free_folder(f"reproduce-{header.model.fingerprint[:8]}")
-        rendering.warn(shapes.available(engine.model)[1])
+        elicitor = Elicitor(engine)
+        rendering.warn(elicitor.left_out)
         with outputs.opened(json, folder) as out:
             out.begin(header)
             total = 2 * len(prompts) * (n_predict + 1) + asked * (1 + controls) + len(experiment.CLAIMS)
-            records = rendering.tracked(experiment.reproduce(engine, plan, prompts), total)
+            records = rendering.tracked(experiment.reproduce(elicitor, how, prompts), total)
             out.present(header, records, presenters.reproduction)
         rendering.note(f"written to {folder}")

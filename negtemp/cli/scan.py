@@ -86,7 +86,7 @@ def scan(
         done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, rendering.progress_bar)
         _require_same(done, vocabulary, audit)
         sink.write(session.header("scan", engine, described))
-        tokens = _suspects(done)
+        tokens = _reported(done)
         scanning = _Scanning(Scanner(tokens, None if strings else vocabulary), sink, named, given)
         try:
             scanning.scan(paths)
@@ -146,15 +146,14 @@ def _require_same(done: "AuditRun", vocabulary: "Vocabulary", audit: Path | None
         )
 
 
-def _suspects(done: "AuditRun") -> "list[AuditToken]":
+def _reported(done: "AuditRun") -> "list[AuditToken]":
     """The tokens to look for; where there can be none, why."""
     from negtemp.cli.messages import say
-    from negtemp.experiments.difference import is_suspect
     from negtemp.model.tokens.categories import IN_TEXT
 
     if done.audit.problem:
         say(f"{done.audit.problem}; so there is no token to look for")
-    return [token for token in done.tokens if is_suspect(token) and token.category in IN_TEXT]
+    return [token for token in done.tokens if token.is_reported and token.category in IN_TEXT]
 
 
 class _Scanning:

@@ -1,48 +1,49 @@
-"""Which tokens did a model never learn? Indicators rank the vocabulary, and asking the model to say the most suspect
-ones verifies them.
+"""Which tokens did a model never learn? Indicators rank the vocabulary, and the model is asked for the most suspect.
 
-Candidates are the tokens nearer to the level of those never trained than tokens in use are (`theory.level`), or, where
-a model has no level, nearer to those known to be unused than to those in use (`theory.ranking`), whatever their share
-of the vocabulary; or as many as the settings say. Verification walks down the ranking in windows of 64: through the
-literature's 2 % of the vocabulary in any case, through further candidates until two windows in a row confirm fewer than
-one in ten (p < 0.01), and beyond the candidates while a third of a window is confirmed. Only tokens that a text can
-hold are asked for, unless all are.
+Suspect are the tokens nearer to the level of those never trained than tokens in use are (`theory.level`), or, where a
+model has no level, nearer to those known to be unused than to those in use (`theory.ranking`); or as many as the
+settings say. Asking walks down the ranking in windows of 64: through the literature's 2 % of the vocabulary in any
+case, through further suspects until two windows in a row confirm fewer than one in ten, and beyond the suspects while a
+third of a window is confirmed. Only tokens that a text can hold are asked for, unless all are.
 
-Nothing can be said, and no token is a candidate, where the model does not say its controls and tokens known to be
-unused do not stand out either: random weights, for one. It leaves out what is done with the list (`views`, `cli`).
+Nothing can be said, and no token is suspect, where the model does not say its reference tokens and tokens known to be
+unused do not stand out either, as with random weights. It leaves out how a model is asked (`elicitation`) and what is
+done with the list (`views`, `cli`).
 
-Source: theory/indicators.py, theory/thermal.py and records/audit.py.
+Source: theory/indicators.py, theory/thermal.py and records/trial.py.
 """
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import PromptError, UsageError
+from negtemp.experiments.elicitation import Answer, Calibration, Elicitor, reference_tokens
 from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.superstrings import superstrings
-from negtemp.experiments.verification import Answer, Calibration, Examiner, Watch, controls, passed
 from negtemp.model.engine.engine import Engine
 from negtemp.model.tokens.categories import IN_TEXT, TOKEN_CATEGORIES, TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
-from negtemp.records.audit import HEADLINE_BELOW, Audit, AuditToken, CategoryCounts, Reference, verdict
+from negtemp.progress import ProgressHook, no_progress
+from negtemp.records.audit import Audit, AuditToken, CategoryCounts, Reference
+from negtemp.records.trial import CONFIRMED_BELOW, verdict
 from negtemp.theory import ranking
 
 WINDOW = 64
 _FIELD_SHARE = 0.02
 _GO_ON, _GIVE_UP = 1 / 3, 1 / 10
-_STANDS_OUT = 0.9
+_STRUCTURE_FROM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
     """How to audit.
 
-    candidates   None for the adaptive threshold; an int is a number of tokens, a float a share of the vocabulary
+    candidates   how many are suspect: a number of tokens, as a float a share of the vocabulary; None: by their score
     exhaustive   ask for every token of the vocabulary, of every category
     verify       whether to ask at all
     blind        take no token for unused because of its name, type or bytes: the level has to be found by itself
@@ -57,13 +58,13 @@ class AuditSettings:
     unused: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a number of candidates that cannot be meant."""
+        """Raises UsageError for a number of candidates below 1, or a share outside ]0, 1]."""
         wanted = self.candidates
         if wanted is not None and not 0 < wanted <= (1 if isinstance(wanted, float) else wanted):
-            raise UsageError(f"{wanted} candidates cannot be meant; give a number of at least 1, or a share up to 1.0")
+            raise UsageError(f"`candidates` is {wanted}; give a whole number of at least 1, or a share up to 1.0")
 
     def number(self, vocab: int) -> int | None:
-        """How many candidates were asked for, at most the vocabulary; None for the adaptive threshold."""
+        """How many tokens are to be suspect, at most the vocabulary; None where their score decides."""
         if self.candidates is None:
             return None
         if isinstance(self.candidates, float):
@@ -72,24 +73,23 @@ class AuditSettings:
 
 
 def audit(
-    engine: Engine, weights: Weights, settings: AuditSettings | None = None, watch: Watch = passed
+    engine: Engine, weights: Weights, settings: AuditSettings | None = None, progress: ProgressHook = no_progress
 ) -> Iterator[AuditToken | Audit]:
     """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
 
-    `watch(items, total, what)` passes items on, so that a caller can show how far along each part is. Raises
-    ModelError and DecodeError.
+    Raises ModelError and DecodeError.
     """
     settings = settings or AuditSettings()
     categories = token_categories(engine.model.vocabulary, settings.unused)
-    found = survey(engine, weights, categories, seed=settings.seed, blind=settings.blind, watch=watch)
-    case = _Case(engine, categories, found, settings)
-    case.verify(watch)
-    yield from case.tokens()
-    yield case.summary()
+    found = survey(engine, weights, categories, seed=settings.seed, blind=settings.blind, progress=progress)
+    running = _RunningAudit(engine, categories, found, settings)
+    running.ask(progress)
+    yield from running.tokens()
+    yield running.summary()
 
 
 @dataclass
-class _Case:
+class _RunningAudit:
     """One audit under way."""
 
     engine: Engine
@@ -106,19 +106,19 @@ class _Case:
     @property
     def problem(self) -> str | None:
         """Why nothing can be said, or None."""
-        if self.survey.level or self.calibration.said or self.survey.stands_out >= _STANDS_OUT:
+        if self.survey.level or self.calibration.said or self.survey.structure >= _STRUCTURE_FROM:
             return None
         standing = (
-            f"tokens known to be unused do not stand out (AUC {self.survey.stands_out:.2f}, asked: {_STANDS_OUT})"
+            f"tokens known to be unused do not stand out (AUC {self.survey.structure:.2f}, asked: {_STRUCTURE_FROM})"
         )
-        if np.isnan(self.survey.stands_out):
+        if np.isnan(self.survey.structure):
             standing = "no token is known to be unused"
-        saying = "does not say its control tokens" if self.calibration.answers else "was not asked for any token"
+        saying = "does not say its reference tokens" if self.calibration.answers else "was not asked for any token"
         return f"nothing can be said: {standing}, and the model {saying}"
 
     @property
     def suspects(self) -> int:
-        """How many tokens at the top of the order are candidates."""
+        """How many tokens at the top of the order are suspect."""
         wanted = self.settings.number(len(self.survey.score))
         if wanted is not None:
             return wanted
@@ -129,45 +129,43 @@ class _Case:
     @property
     def _has_threshold(self) -> bool:
         """Whether scores are distances; without a level or a token known to be unused they are ranks."""
-        return self.survey.level is not None or not np.isnan(self.survey.stands_out)
+        return self.survey.level is not None or not np.isnan(self.survey.structure)
 
-    def verify(self, watch: Watch) -> None:
-        """Ask for controls, then for candidates where the controls were said."""
+    def ask(self, progress: ProgressHook) -> None:
+        """Ask for reference tokens, then for suspects where the reference tokens were said."""
         if not self.settings.verify:
             return
         try:
-            examiner = Examiner(self.engine)
+            elicitor = Elicitor(self.engine)
         except PromptError:  # a context of a few tokens holds no prompt; the ranking stands without
             return
-        asked = [int(i) for i in self.order if self.categories[i] in IN_TEXT]
-        chosen = controls(asked)
-        self.calibration = Calibration(tuple(watch(examiner.ask(chosen), len(chosen), "asking for controls")))
+        in_text = [int(i) for i in self.order if self.categories[i] in IN_TEXT]
+        chosen = reference_tokens(in_text)
+        answers = progress(elicitor.ask(chosen), len(chosen), "asking for reference tokens")
+        self.calibration = Calibration(tuple(answers))
         if self.settings.exhaustive:
             every = [int(i) for i in self.order]
-            windows = itertools.chain.from_iterable(examiner.ask(part) for part in _windows(every))
-            self.answers = {a.token_id: a for a in watch(windows, len(every), "asking for every token")}
+            windows = itertools.chain.from_iterable(map(elicitor.ask, _windows(every)))
+            self._keep(progress(windows, len(every), "asking for every token"))
         elif self.problem is None and self.calibration.said:
-            expected = len(self._expected(asked))
-            self.answers = {
-                a.token_id: a for a in watch(self._walk(examiner, asked), expected, "asking for candidates")
-            }
+            suspects = sum(self.categories[i] in IN_TEXT for i in self.order[: self.suspects])
+            self._keep(progress(self._walk(elicitor, in_text, suspects), suspects, "asking for suspects"))
 
-    def _expected(self, asked: Sequence[int]) -> Sequence[int]:
-        top = {int(i) for i in self.order[: self.suspects]}
-        return [token_id for token_id in asked if token_id in top]
+    def _keep(self, answers: Iterable[Answer]) -> None:
+        self.answers = {answer.token_id: answer for answer in answers}
 
-    def _walk(self, examiner: Examiner, asked: Sequence[int]) -> Iterator[Answer]:
+    def _walk(self, elicitor: Elicitor, in_text: Sequence[int], suspects: int) -> Iterator[Answer]:
         """Answers down the ranking, window by window, as far as `goes_on` says or the settings."""
-        expected, fewest = len(self._expected(asked)), round(_FIELD_SHARE * len(self.survey.score))
         if self.settings.candidates is not None:
-            yield from itertools.chain.from_iterable(map(examiner.ask, _windows(asked[:expected])))
+            yield from itertools.chain.from_iterable(map(elicitor.ask, _windows(in_text[:suspects])))
             return
+        fewest = round(_FIELD_SHARE * len(self.survey.score))
         rates: list[float] = []
-        for number, window in enumerate(_windows(asked)):
-            if not goes_on(number * WINDOW, expected, fewest, rates):
+        for number, window in enumerate(_windows(in_text)):
+            if not goes_on(number * WINDOW, suspects, fewest, rates):
                 return
-            answers = list(examiner.ask(window))
-            rates.append(sum(answer.probability < HEADLINE_BELOW for answer in answers) / len(answers))
+            answers = list(elicitor.ask(window))
+            rates.append(sum(answer.probability < CONFIRMED_BELOW for answer in answers) / len(answers))
             yield from answers
 
     def tokens(self) -> Iterator[AuditToken]:
@@ -197,35 +195,35 @@ class _Case:
         return Audit(
             problem=self.problem, combined=self.survey.combined,
             reference=Reference(source=self.survey.reference.source, tokens=len(self.survey.reference.rows)),
-            structure=self.survey.stands_out, threshold=ranking.THRESHOLD if adaptive else None,
+            structure=self.survey.structure, threshold=ranking.THRESHOLD if adaptive else None,
             controls=self.calibration.record(), categories=self._counts(), level=self.survey.figures(),
         )  # fmt: skip
 
     def _counts(self) -> Mapping[str, CategoryCounts]:
         """Figures by category, in the order of the literature's."""
         count = 0 if self.problem else self.suspects
-        candidates = Counter(self.categories[i] for i in self.order[:count])
+        suspects = Counter(self.categories[i] for i in self.order[:count])
         figures: dict[str, CategoryCounts] = {}
         for category, tokens in Counter(self.categories).items():
             p = [a.probability for i, a in self.answers.items() if self.categories[i] == category]
             verdicts = Counter(map(verdict, p)) if self.calibration.said else Counter()
             figures[category] = CategoryCounts(
-                tokens=tokens, candidates=candidates[category], verified=len(p), strong=verdicts["strong"],
+                tokens=tokens, candidates=suspects[category], verified=len(p), strong=verdicts["strong"],
                 weak=verdicts["weak"], rejected=verdicts["rejected"],
-                below_0_01=sum(x < HEADLINE_BELOW for x in p) if self.calibration.said else 0,
+                below_0_01=sum(x < CONFIRMED_BELOW for x in p) if self.calibration.said else 0,
             )  # fmt: skip
         return {category: figures[category] for category in TOKEN_CATEGORIES if category in figures}
 
 
-def goes_on(done: int, expected: int, fewest: int, rates: Sequence[float]) -> bool:
+def goes_on(done: int, suspects: int, fewest: int, rates: Sequence[float]) -> bool:
     """Whether another window is asked for, after `done` tokens of which the windows confirmed these shares.
 
     >>> goes_on(640, 3000, 640, [0.9, 0.05, 0.02])
     False
     """
     if done < fewest or not rates:
-        return done < max(fewest, expected)
-    if done < expected:
+        return done < max(fewest, suspects)
+    if done < suspects:
         return len(rates) < 2 or max(rates[-2:]) >= _GIVE_UP
     return rates[-1] >= _GO_ON
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.experiments.indicators import KNOWN, Survey, survey
-from negtemp.experiments.verification import Watch, passed
 from negtemp.model.engine.engine import Engine
 from negtemp.model.tokens.categories import TokenCategory, token_categories
 from negtemp.model.weights.tensors import Weights
+from negtemp.progress import ProgressHook, no_progress
 from negtemp.records.census import Census, ListCount, Plateau, PlateauCount
 from negtemp.theory import axis
 from negtemp.theory import thermodynamics as thermo
@@ -36,7 +36,7 @@ _ALIKE = 0.1
 
 def census(
     engine: Engine, weights: Weights, *, seed: int = 1, blind: bool = False, unused: Sequence[str] = (),
-    watch: Watch = passed,
+    progress: ProgressHook = no_progress,
 ) -> Iterator[Plateau | Census]:  # fmt: skip
     """A Plateau for each of some contexts, then the Census. With `blind` the level is found without the file's list.
 
@@ -44,7 +44,7 @@ def census(
     """
     categories = token_categories(engine.model.vocabulary, unused)
     looker = _Looker()
-    found = survey(engine, weights, categories, seed=seed, blind=blind, watch=watch, also=looker.look)
+    found = survey(engine, weights, categories, seed=seed, blind=blind, progress=progress, also=looker.look)
     yield from looker.plateaus
     padding = max(0, weights.unembedding.rows - len(categories))
     yield summary(looker.plateaus, found, categories, padding)

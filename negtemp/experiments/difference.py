@@ -1,8 +1,8 @@
 """Two audits of one vocabulary: which tokens became suspect, which are no longer, how alike the rankings are.
 
-A token is suspect where the model all but cannot say it (p < 0.01), or, where it was not asked, as a candidate. Made
-for two quantisations, fine-tunes or checkpoints. It leaves out models of different vocabularies: an id means nothing
-across them.
+The tokens compared are those that an audit reports: confirmed or, where the model was not asked, suspect. Made for two
+quantisations, fine-tunes or checkpoints. It leaves out models of different vocabularies: an id means nothing across
+them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,24 +12,24 @@ import numpy as np
 from negtemp.errors import UsageError
 from negtemp.printable import printable
 from negtemp.records import AuditToken
-from negtemp.records.audit import HEADLINE_BELOW, Change, Difference
+from negtemp.records.audit import Change, Difference
 from negtemp.theory.statistics import spearman
 
 Tokens = Sequence[AuditToken]
 
 
 def difference(before: Tokens, after: Tokens, names: tuple[str, str]) -> Iterator[Change | Difference]:
-    """A Change for each token that one model suspects, what appeared first, each by rank; then the Difference.
+    """A Change for each token that only one audit reports, what appeared first, each by rank; then the Difference.
 
     Raises UsageError where the vocabularies differ.
     """
     old, new = _by_id(before), _by_id(after)
     _require_same(old, new, names)
-    appeared = [t for t in after if is_suspect(t) and not is_suspect(old[t.token_id])]
-    healed = [t for t in before if is_suspect(t) and not is_suspect(new[t.token_id])]
+    appeared = [t for t in after if t.is_reported and not old[t.token_id].is_reported]
+    healed = [t for t in before if t.is_reported and not new[t.token_id].is_reported]
     yield from (Change(change="appeared", before=old[t.token_id], after=t) for t in appeared)
     yield from (Change(change="healed", before=t, after=new[t.token_id]) for t in healed)
-    both = sum(is_suspect(t) and is_suspect(old[t.token_id]) for t in after)
+    both = sum(t.is_reported and old[t.token_id].is_reported for t in after)
     ids = sorted(old)
     indicators = [name for name in before[0].indicators if name in after[0].indicators] if before and after else []
     yield Difference(
@@ -41,13 +41,6 @@ def difference(before: Tokens, after: Tokens, names: tuple[str, str]) -> Iterato
         },
         appeared=len(appeared), healed=len(healed), both=both,
     )  # fmt: skip
-
-
-def is_suspect(token: AuditToken) -> bool:
-    """Whether the model all but cannot say the token, or, unasked, it is a candidate."""
-    if token.verdict is not None and token.probability is not None:
-        return token.probability < HEADLINE_BELOW
-    return token.candidate
 
 
 def _by_id(tokens: Tokens) -> Mapping[int, AuditToken]:

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.experiments import contexts
-from negtemp.experiments.verification import Watch, passed
 from negtemp.model.engine.engine import Engine
 from negtemp.model.tokens.categories import IN_TEXT, UNREACHABLE, TokenCategory
 from negtemp.model.weights import geometry
 from negtemp.model.weights.tensors import Rows, Tensor, Weights
+from negtemp.progress import ProgressHook, no_progress
 from negtemp.records.audit import LevelFigures
 from negtemp.theory import indicators as formulas
 from negtemp.theory import level, ranking
@@ -62,7 +62,7 @@ class Survey:
     indicators   by name, `[vocab]` each, NaN where a token has none; higher is more suspect
     score        `[vocab]`, of the level or of `theory.ranking`
     combined     names of the indicators that the score is made of
-    stands_out   probability that a token known to be unused is more suspect than one in use: by nearness to the level,
+    structure   probability that a token known to be unused is more suspect than one in use: by nearness to the level,
                  by the mean logit where there is none; NaN: none known
     level        the level of tokens never trained, or None
     runaway      share of suspect tokens among those drawn for the contexts; NaN without a level
@@ -72,7 +72,7 @@ class Survey:
     reference: Reference
     score: Array
     combined: tuple[str, ...]
-    stands_out: float
+    structure: float
     level: Level | None
     runaway: float
 
@@ -96,15 +96,14 @@ def measure(engine: Engine, weights: Weights, categories: Sequence[TokenCategory
 
 def survey(
     engine: Engine, weights: Weights, categories: Sequence[str], *, seed: int = 1, blind: bool = False,
-    watch: Watch = passed, also: Callable[[NDArray[np.float32]], None] | None = None,
+    progress: ProgressHook = no_progress, also: Callable[[NDArray[np.float32]], None] | None = None,
 ) -> Survey:  # fmt: skip
     """Every indicator of one model. With `blind` no token counts as known to be unused, as if no name said so.
 
-    `watch(items, total, what)` passes the blocks of contexts on, so that a caller can show how far along it is; `also`
-    is given each block of logits, `[contexts, vocab]`. Raises ModelError and DecodeError.
+    `also` is given each block of logits, `[contexts, vocab]`. Raises ModelError and DecodeError.
     """
     vocab = len(categories)
-    thermal, profiles, drawn = _read_contexts(engine, vocab, seed, watch, also)
+    thermal, profiles, drawn = _read_contexts(engine, vocab, seed, progress, also)
     written = geometry.measure(weights.unembedding, engine.threads)
     known = np.isin(categories, () if blind else KNOWN)
     found_level = level.find(profiles.profiles(), known, _eligible(written, thermal["mean_logit"]))
@@ -119,10 +118,10 @@ def survey(
     found["level_direction"] = -_chords(
         weights.unembedding, np.flatnonzero(found_level.members).tolist(), engine.threads
     )[:vocab]
-    stands_out = ranking.structure(found["level"], ~found_level.suspect, unused)
+    structure = ranking.structure(found["level"], ~found_level.suspect, unused)
     runaway = float(drawn[found_level.suspect].sum() / max(drawn.sum(), 1))
     score = found_level.scores(-found["level_direction"])
-    return Survey(found, reference, score, ("level", "level_direction"), stands_out, found_level, runaway)
+    return Survey(found, reference, score, ("level", "level_direction"), structure, found_level, runaway)
 
 
 def _chords(written: Tensor, members: Sequence[int], threads: int | None) -> Array:
@@ -133,12 +132,12 @@ def _chords(written: Tensor, members: Sequence[int], threads: int | None) -> Arr
 
 
 def _read_contexts(
-    engine: Engine, vocab: int, seed: int, watch: Watch, also: Callable[[NDArray[np.float32]], None] | None
+    engine: Engine, vocab: int, seed: int, progress: ProgressHook, also: Callable[[NDArray[np.float32]], None] | None
 ) -> tuple[dict[str, Array], ProfileSums, NDArray[np.int64]]:
     """The thermal indicators, the profiles, and how often each token was drawn, over the contexts of one seed."""
     sums, profiles, drawn = ThermalSums(vocab), ProfileSums(vocab), np.zeros(vocab, np.int64)
     steps = min(contexts.LENGTH, engine.model.trained_context)
-    for logits in watch(contexts.stream(engine, seed=seed, drawn=drawn), steps, "reading contexts"):
+    for logits in progress(contexts.stream(engine, seed=seed, drawn=drawn), steps, "reading contexts"):
         sums.add(logits)
         profiles.add(logits)
         if also is not None:
@@ -157,8 +156,8 @@ def _by_ranking(found: dict[str, Array], reference: Reference, unused: Mask, in_
     score = ranking.scores(found, ranking.COMBINED, used, unused)
     if ranking.has_scale(found, ranking.COMBINED, used, unused):
         score = ranking.regrouped(score, found, used, in_text)
-    stands_out = ranking.structure(found["mean_logit"], used, unused)
-    return Survey(found, reference, score, tuple(ranking.COMBINED), stands_out, None, math.nan)
+    structure = ranking.structure(found["mean_logit"], used, unused)
+    return Survey(found, reference, score, tuple(ranking.COMBINED), structure, None, math.nan)
 
 
 def references(weights: Weights, categories: Sequence[str], mean_logit: Array, found: Level | None = None) -> Reference:

@@ -1,10 +1,9 @@
 """Will the model say these tokens when it is asked to?
 
-Each token is put by its id into prompts of several shapes (`shapes`); its score is the greatest probability of that
-very id at the place of the answer, and in that shape the model then answers, greedily and by drawing. Every candidate
-has controls that resemble it (`matched_controls`), because small models, and rare letters, are hard to repeat for
-reasons of their own: a model that does not say half of its controls is unable to repeat, and nothing is said of its
-candidates.
+Each token is asked for with every prompt (`elicitation`), and after the prompt that makes it likeliest the model then
+answers, greedily and by drawing. Every candidate has controls that resemble it (`matched_controls`), because small
+models, and rare letters, are hard to repeat for reasons of their own: a model that does not say half of its controls is
+unable to repeat, and nothing is said of its candidates.
 
 It leaves out how the candidates were found, and whether a token could be reached from text.
 
@@ -14,7 +13,7 @@ without them call up to a fifth of a vocabulary broken (Zhang et al. 2024, arXiv
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -23,13 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.experiments import matched_controls
-from negtemp.experiments.shapes import ANSWER_TOKENS
+from negtemp.experiments.elicitation import Elicitor
+from negtemp.experiments.elicitation_prompts import ANSWER_TOKENS
 from negtemp.model.engine.engine import Engine, Request
-from negtemp.model.engine.prompt_logits import score
-from negtemp.model.tokens.splicing import Template
 from negtemp.records import Completion, Repetition, Trial
-from negtemp.records.trial import SAYS_ABOVE, Outcome, Role
-from negtemp.theory.observation import Observer
+from negtemp.records.trial import SAID_FROM, Outcome, Role
 from negtemp.theory.statistics import Interval, bootstrap
 from negtemp.theory.temperature import GREEDY, Temperature
 
@@ -58,64 +55,42 @@ class _Asked(NamedTuple):
     matched_on: tuple[str, ...]
 
 
-class _Answer(NamedTuple):
-    """The place of the answer in one shape."""
-
-    probability: float
-    rank: int
-
-
-def repeat(
-    engine: Engine, candidates: Sequence[int], shapes: Mapping[str, Template], asking: RepeatSettings
-) -> Iterator[Trial | Repetition]:
+def repeat(elicitor: Elicitor, candidates: Sequence[int], settings: RepeatSettings) -> Iterator[Trial | Repetition]:
     """A Trial for every candidate and its controls, then the Repetition.
 
-    Raises ModelError for an id that does not exist, PromptError, DecodeError.
+    Raises ModelError for an id that does not exist, DecodeError.
     """
-    vocabulary = engine.model.vocabulary
+    vocabulary = elicitor.engine.model.vocabulary
     unique = list(dict.fromkeys(candidates))
-    drawn = matched_controls.controls(vocabulary, unique, asking.controls, asking.seed, asking.counts)
+    drawn = matched_controls.controls(vocabulary, unique, settings.controls, settings.seed, settings.counts)
     asked = [_Asked(one, "candidate", None, ()) for one in unique]
     asked += [_Asked(one.token_id, "control", one.control_for, one.matched_on) for one in drawn]
     trials = []
-    for trial in _trials(engine, asked, shapes, asking):
+    for trial in _trials(elicitor, asked, settings):
         trials.append(trial)
         yield trial
     yield conclusion(trials)
 
 
-def _trials(
-    engine: Engine, asked: Sequence[_Asked], shapes: Mapping[str, Template], asking: RepeatSettings
-) -> Iterator[Trial]:
-    places = {name: _answers(engine, asked, shape) for name, shape in shapes.items()}
-    best = [max(shapes, key=lambda name: places[name][i].probability) for i in range(len(asked))]
-    prompts = [shapes[name].fill(one.token_id) for name, one in zip(best, asked, strict=True)]
-    for i, said in enumerate(_said(engine, prompts, asking)):
-        greedy, drawn = said[0], said[1:]
-        one, vocabulary = asked[i], engine.model.vocabulary
+def _trials(elicitor: Elicitor, asked: Sequence[_Asked], settings: RepeatSettings) -> Iterator[Trial]:
+    vocabulary = elicitor.engine.model.vocabulary
+    answers = list(elicitor.ask([one.token_id for one in asked], until=None))
+    prompts = [elicitor.prompts[answer.best].fill(answer.token_id) for answer in answers]
+    for one, answer, (greedy, *drawn) in zip(asked, answers, _said(elicitor.engine, prompts, settings), strict=True):
         yield Trial(
             token_id=one.token_id, raw=vocabulary.piece(one.token_id), category=vocabulary.category(one.token_id),
-            role=one.role, probability=places[best[i]][i].probability,
-            probabilities={name: places[name][i].probability for name in shapes}, shape=best[i],
-            rank=places[best[i]][i].rank, said=greedy, said_raw=vocabulary.detokenize(greedy),
-            sampled=float(np.mean([one.token_id in answer for answer in drawn])) if drawn else None,
+            role=one.role, probability=answer.probability, probabilities=answer.probabilities, shape=answer.best,
+            rank=answer.said[answer.best].rank, said=greedy, said_raw=vocabulary.detokenize(greedy),
+            sampled=float(np.mean([one.token_id in answered for answered in drawn])) if drawn else None,
             control_for=one.control_for, matched_on=one.matched_on,
         )  # fmt: skip
 
 
-def _answers(engine: Engine, asked: Sequence[_Asked], shape: Template) -> list[_Answer]:
-    """What the model thinks of each token at the place of the answer."""
-    rows = score(engine.model, (shape.fill(one.token_id) for one in asked), threads=engine.threads)
-    observer = Observer(engine.model.vocabulary.size)
-    found = (observer.observe(row.logits, asked[row.prompt].token_id, 1.0) for row in rows)
-    return [_Answer(float(np.exp(seen.logprob)), seen.rank) for seen in found]
-
-
 def _said(
-    engine: Engine, prompts: Sequence[tuple[int, ...]], asking: RepeatSettings
+    engine: Engine, prompts: Sequence[tuple[int, ...]], settings: RepeatSettings
 ) -> Iterator[list[tuple[int, ...]]]:
     """For each prompt its greedy answer, then the drawn ones, as token ids."""
-    ways = [(GREEDY, asking.seed), *((_UNCHANGED, asking.seed + number) for number in range(asking.samples))]
+    ways = [(GREEDY, settings.seed), *((_UNCHANGED, settings.seed + number) for number in range(settings.samples))]
     longest = max(map(len, prompts), default=1) + ANSWER_TOKENS
     rows = max(1, min(_SEQUENCES // len(ways), _MOST_CELLS // (longest * len(ways))))
     remaining = iter(prompts)
@@ -163,7 +138,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _share_said(trials: Sequence[Trial]) -> float:
-    return _mean([trial.probability > SAYS_ABOVE for trial in trials])
+    return _mean([trial.probability >= SAID_FROM for trial in trials])
 
 
 def _outcome(pairs: int, controls_said: float, interval: Interval) -> Outcome:

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.experiments import centroid, emitted_tokens, order_preference, shapes, verdicts
+from negtemp.experiments import centroid, emitted_tokens, order_preference, verdicts
 from negtemp.experiments.compare import compare
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.experiments.indicators import survey
 from negtemp.experiments.prompts import PROMPTS
 from negtemp.experiments.published_tokens import published
@@ -44,7 +45,7 @@ Result = Step | Completion | Trial | Repetition | PublishedToken | ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReproduceSettings:
     """How much to do. counts: how often each token occurred in training, `[vocab]`, where it is known."""
 
     n_predict: int = 40
@@ -56,32 +57,32 @@ class Plan:
     def __post_init__(self) -> None:
         """Raises UsageError for a completion of no length: the claims compare texts of as many tokens."""
         if self.n_predict < 1:
-            raise UsageError(f"--n-predict is {self.n_predict}; give a whole number of at least 1")
+            raise UsageError(f"`n_predict` is {self.n_predict}; give a whole number of at least 1")
 
 
-def reproduce(engine: Engine, plan: Plan, prompts: Sequence[str] = PROMPTS) -> Iterator[Result]:
+def reproduce(elicitor: Elicitor, how: ReproduceSettings, prompts: Sequence[str] = PROMPTS) -> Iterator[Result]:
     """Steps, Completions, Trials, the Repetition, PublishedTokens, then a ClaimVerdict for each of CLAIMS.
 
     Raises PromptError, DecodeError.
     """
+    engine = elicitor.engine
     written: dict[Temperature, list[Completion]] = {temperature: [] for temperature in TEMPERATURES}
-    settings = Settings(n_predict=plan.n_predict)
-    for record in compare(engine, prompts, TEMPERATURES, [plan.seed], settings):
+    settings = Settings(n_predict=how.n_predict)
+    for record in compare(engine, prompts, TEMPERATURES, [how.seed], settings):
         if isinstance(record, Completion):
             written[record.temperature].append(record)
         yield record
-    asked, conclusion = (
-        emitted_tokens.candidates(engine.model.vocabulary, emitted_tokens.emitted(written[BELOW]), plan.asked),
-        None,
-    )
-    for trial in repeat(engine, asked, shapes.available(engine.model)[0], RepeatSettings(plan.controls, 0, plan.seed)):
+    emitted = emitted_tokens.emitted(written[BELOW])
+    asked = emitted_tokens.candidates(engine.model.vocabulary, emitted, how.asked)
+    conclusion = None
+    for trial in repeat(elicitor, asked, RepeatSettings(how.controls, 0, how.seed)):
         conclusion = trial if isinstance(trial, Repetition) else conclusion
         yield trial
     assert conclusion is not None
     lying = _geometry(engine)
     counted = Counter(token_id for completion in written[BELOW] for token_id in completion.token_ids)
     yield from published(engine.model.vocabulary, None if isinstance(lying, str) else lying.percentiles, counted)
-    yield from _verdicts(engine, plan, prompts, written, lying, conclusion)
+    yield from _verdicts(engine, how, prompts, written, lying, conclusion)
 
 
 @dataclass(frozen=True)
@@ -113,16 +114,16 @@ def _geometry(engine: Engine) -> _Lying | str:
 
 
 def _verdicts(
-    engine: Engine, plan: Plan, prompts: Sequence[str], written: Mapping[Temperature, list[Completion]],
+    engine: Engine, how: ReproduceSettings, prompts: Sequence[str], written: Mapping[Temperature, list[Completion]],
     lying: _Lying | str, conclusion: Repetition,
 ) -> Iterator[ClaimVerdict]:  # fmt: skip
     shares = {t: np.array([common_share(c.text) for c in _in_order(written[t])]) for t in TEMPERATURES}
     sets = {t: [set(c.token_ids) for c in _in_order(written[t])] for t in TEMPERATURES}
-    uniform = _uniform(engine, plan, len(prompts))
-    preferred = order_preference.preference(engine, prompts, plan.seed)
+    uniform = _uniform(engine, how, len(prompts))
+    preferred = order_preference.preference(engine, prompts, how.seed)
     yield verdicts.coherent(preferred, shares[ABOVE], uniform)
     yield verdicts.degenerate(shares[BELOW], shares[ABOVE], uniform, _style(written))
-    yield _near(sets, lying, plan.counts)
+    yield _near(sets, lying, how.counts)
     yield verdicts.not_said(conclusion)
     first = [list(completion.token_ids[:1]) for completion in written[BELOW]]
     most = Counter(token_id for ids in first for token_id in ids).most_common(1)
@@ -130,10 +131,10 @@ def _verdicts(
     yield verdicts.independent(sets[BELOW], sets[ABOVE], engine.model.vocabulary.size, figures)
 
 
-def _uniform(engine: Engine, plan: Plan, texts: int) -> NDArray[np.float64]:
+def _uniform(engine: Engine, how: ReproduceSettings, texts: int) -> NDArray[np.float64]:
     """Shares of common words in texts of tokens drawn uniformly, `[texts]`."""
-    vocabulary, rng = engine.model.vocabulary, np.random.default_rng(plan.seed)
-    drawn = rng.integers(vocabulary.size, size=(texts, plan.n_predict)).tolist()
+    vocabulary, rng = engine.model.vocabulary, np.random.default_rng(how.seed)
+    drawn = rng.integers(vocabulary.size, size=(texts, how.n_predict)).tolist()
     return np.array([common_share(vocabulary.detokenize(ids).decode("utf-8", "replace")) for ids in drawn])
 
 

@@ -51,7 +51,7 @@ class Found:
     parted: Noted = field(default_factory=Noted)
 
 
-Watch = Callable[[int, int | None], None]  # bytes that were read, and of how many where that is known
+Advance = Callable[[int, int | None], None]  # bytes that were read, and of how many where that is known
 
 
 def unwatched(_: int, __: int | None) -> None:
@@ -74,22 +74,22 @@ class Scanner:
 
     def scan(
         self, path: Path, encoding: str | None = None, layout: Layout | None = None,
-        watch: Watch = unwatched,
+        advance: Advance = unwatched,
     ) -> Iterator[Occurrence | Scanned]:  # fmt: skip
         """An Occurrence for each token found, the most frequent first, then the Scanned file.
 
         Raises ScanError where the file cannot be read or is not text.
         """
         found = Found(Reading(path, encoding, layout))
-        self.search(found, watch)
+        self.search(found, advance)
         yield from self.records(found)
 
-    def search(self, found: Found, watch: Watch = unwatched) -> None:
+    def search(self, found: Found, advance: Advance = unwatched) -> None:
         """Read an input to its end. Raises ScanError where it cannot be read or is not text."""
         for piece in pieces(found.reading.blocks(), self._last_cut, LONGEST_TEXT, self._longest - 1):
             self._count_across(piece, found)
             self._count(piece, found)
-            watch(found.reading.position, found.reading.size)
+            advance(found.reading.position, found.reading.size)
 
     def records(self, found: Found) -> Iterator[Occurrence | Scanned]:
         """What was found, the most frequent first, then the input itself."""

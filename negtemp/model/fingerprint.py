@@ -12,12 +12,13 @@ the rest, and their headers name no kind of fingerprint.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from negtemp.errors import ModelError
 from negtemp.model import cache
 from negtemp.printable import printable_path
+from negtemp.progress import ProgressHook, no_progress
 
 # the kind of fingerprint, as headers name it
 WHOLE = "sha256"
@@ -26,17 +27,11 @@ _BLOCK_BYTES = 1 << 20
 # the coarsest clock that a file system keeps times by
 _UNSETTLED_SECONDS = 2.0
 
-Watch = Callable[[Iterable[None], int, str], Iterable[object]]
 Stat = list[int]
 
 
-def unwatched(items: Iterable[None], total: int, what: str) -> Iterable[object]:
-    """No progress is shown."""
-    return items
-
-
-def fingerprint(files: Sequence[Path], watch: Watch = unwatched) -> str:
-    """The digest of a model's files, 64 hexadecimal digits. `watch` wraps the blocks where they must be read.
+def fingerprint(files: Sequence[Path], progress: ProgressHook = no_progress) -> str:
+    """The digest of a model's files, 64 hexadecimal digits. `progress` wraps the blocks where they must be read.
 
     Raises ModelError where a file cannot be read or changes meanwhile.
     """
@@ -45,7 +40,7 @@ def fingerprint(files: Sequence[Path], watch: Watch = unwatched) -> str:
     known = cache.read(entry)
     if known.get("files") == before and isinstance(known.get("sha256"), str):
         return str(known["sha256"])
-    digest = _digest(files, watch)
+    digest = _digest(files, progress)
     if stats(files) != before:
         raise ModelError(f"{printable_path(files[0])} changes while it is read; wait until it is whole")
     if _settled(before):
@@ -67,7 +62,7 @@ def _settled(found: Iterable[Stat]) -> bool:
     return all(abs(now - changed) > _UNSETTLED_SECONDS * 1e9 for _, *times, _ in found for changed in times)
 
 
-def _digest(files: Sequence[Path], watch: Watch) -> str:
+def _digest(files: Sequence[Path], progress: ProgressHook) -> str:
     digests = [hashlib.sha256() for _ in files]
 
     def read() -> Iterator[None]:
@@ -80,7 +75,7 @@ def _digest(files: Sequence[Path], watch: Watch) -> str:
 
     try:
         total = sum(-(-path.stat().st_size // _BLOCK_BYTES) for path in files)
-        for _ in watch(read(), total, "identifying the model"):
+        for _ in progress(read(), total, "identifying the model"):
             pass
     except OSError as error:
         raise ModelError(f"cannot read {printable_path(files[0])}: {error.strerror}") from None

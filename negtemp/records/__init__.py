@@ -12,7 +12,7 @@ trial         Trial (one token that the model was asked to say), Repetition (onc
 verdict       ClaimVerdict (one claim of the article), PublishedToken (one that others have named)
 """
 
-from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned, Verdict
+from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned
 from negtemp.records.census import Census, Plateau
 from negtemp.records.codec import Json, JsonObject, JsonValue, finite, number
 from negtemp.records.generation import Completion, EngineBuild, Failure, Header, ModelFile, Step, Stop
@@ -20,7 +20,7 @@ from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
 from negtemp.records.sweep import Estimate, Forecast, Summary
 from negtemp.records.thermo import Spectrum, Thermo
-from negtemp.records.trial import Repetition, Trial
+from negtemp.records.trial import Repetition, Trial, Verdict
 from negtemp.records.verdict import ClaimVerdict, PublishedToken
 
 __all__ = [

@@ -7,14 +7,9 @@
     Occurrence    one such token found in somebody's files
     Scanned       one file that was read
 
-`verdict` maps the literature's classes, so that counts compare (p is the greatest probability of the exact id):
-
-    strong      p < 0.001     strong_verified
-    weak        p < 0.1       weak_verified; its headline count is p < 0.01, our `below_0_01`
-    rejected    p >= 0.1      weak_rejected and, above 0.9, strong_rejected
-    null        not verified: not a candidate, not reachable from text, or the model cannot repeat its controls
-
-Source: Land & Bartolo (arXiv 2405.05417) and `fishing.py` of its repository.
+A token is *suspect* by its score, before the model is asked (`candidate` in the line); *asked* where the model was
+asked to say it; *confirmed* where it was asked and all but cannot say it. `verdict` is of the scale in `records.trial`;
+null where the token was not asked for, or the model does not say its reference tokens.
 """
 
 from collections.abc import Mapping
@@ -23,16 +18,7 @@ from typing import ClassVar, Literal
 
 from negtemp.records.codec import Known, Part, part, written
 from negtemp.records.lines import Record, TokenBytes, record
-
-Verdict = Literal["strong", "weak", "rejected"]
-STRONG_BELOW, HEADLINE_BELOW, REJECTED_FROM = 0.001, 0.01, 0.1
-
-
-def verdict(probability: float) -> Verdict:
-    """The verdict that the greatest probability of the exact id deserves."""
-    if probability < STRONG_BELOW:
-        return "strong"
-    return "weak" if probability < REJECTED_FROM else "rejected"
+from negtemp.records.trial import CONFIRMED_BELOW, Verdict
 
 
 @record
@@ -42,9 +28,9 @@ class AuditToken(TokenBytes, Record):
     rank           0 = most suspect of the vocabulary
     score          0 = as tokens in use; from 0.5 on suspect, and 1 = as the core of the suspects; NaN: none
     indicators     by name, higher = more suspect; NaN where the token has none
-    candidate      suspect enough to be looked at
+    candidate      whether it is suspect
     probability    greatest probability of the exact id when asked to say it; None where it was not asked
-    probabilities  the same for each prompt shape
+    probabilities  the same for each prompt
     superstrings   ids of tokens that this one is a part of, which explain a fragment left over by merges
     """
 
@@ -62,6 +48,25 @@ class AuditToken(TokenBytes, Record):
     probabilities: Mapping[str, float] = field(default_factory=dict)
     superstrings: tuple[int, ...] = ()
 
+    @property
+    def suspect(self) -> bool:
+        """Whether its score says so, before the model is asked."""
+        return self.candidate
+
+    @property
+    def asked(self) -> bool:
+        return self.probability is not None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a model that says its reference tokens all but cannot say this one."""
+        return self.verdict is not None and self.probability is not None and self.probability < CONFIRMED_BELOW
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the audit reports it as under-trained: confirmed or, without a verdict, suspect."""
+        return self.suspect if self.verdict is None else self.confirmed
+
 
 @part
 class Reference(Part):
@@ -73,7 +78,7 @@ class Reference(Part):
 
 @part
 class Controls(Part):
-    """The tokens asked for first: whether they were said, the median of p, how many had p >= 0.1 and p < 0.001."""
+    """The reference tokens: whether they were said, the median of p, how many had p >= 0.1 and p < 0.001."""
 
     tokens: int = 0
     said: bool = False

@@ -1,16 +1,16 @@
 """The records of asking a model to say tokens.
 
-    Trial        one token, asked for in every prompt shape
+    Trial        one token, asked for with every prompt
     Repetition   once, last: candidates against their controls, and what can be said of it
 
-`grade` says how readily, by the greatest probability p of the exact id at the place of the answer; the bounds are those
-that the literature draws:
+One scale says how readily, by the greatest probability p of the exact id at the place of the answer. Its bounds are
+the literature's; a bound belongs to the grade above it. `verdict` is the same scale in an audit's three words:
 
-    said     p > 0.9         strong_rejected there: the model says it
-    often    p > 0.1         weak_rejected
-    seldom   p > 0.01
-    rarely   p > 0.001       its headline count is p < 0.01
-    never    p <= 0.001      strong_verified: an under-trained token
+    said     p >= 0.9      rejected    strong_rejected there: the model says it
+    often    p >= 0.1      rejected    weak_rejected; from here on the model says the token
+    seldom   p >= 0.01     weak        weak_verified
+    rarely   p >= 0.001    weak        weak_verified; below 0.01 the token is confirmed, the literature's headline count
+    never    p < 0.001     strong      strong_verified
 
 Source: Land & Bartolo (arXiv 2405.05417) and `fishing.py` of its repository.
 """
@@ -25,9 +25,13 @@ Role = Literal["candidate", "control"]
 Grade = Literal["said", "often", "seldom", "rarely", "never"]
 Outcome = Literal["not said", "said like the controls", "unable to repeat", "cannot tell"]
 
-SAID_ABOVE: Mapping[Grade, float] = {"said": 0.9, "often": 0.1, "seldom": 0.01, "rarely": 0.001}
-SAYS_ABOVE = SAID_ABOVE["often"]
-"""A token asked for with a higher probability than this counts as one that the model says."""
+Verdict = Literal["strong", "weak", "rejected"]
+
+_GRADES: Mapping[Grade, float] = {"said": 0.9, "often": 0.1, "seldom": 0.01, "rarely": 0.001}
+_VERDICTS: Mapping[Grade, Verdict] = {
+    "said": "rejected", "often": "rejected", "seldom": "weak", "rarely": "weak", "never": "strong",
+}  # fmt: skip
+SAID_FROM, CONFIRMED_BELOW, STRONG_BELOW = _GRADES["often"], _GRADES["seldom"], _GRADES["rarely"]
 
 
 def grade(probability: float) -> Grade:
@@ -36,7 +40,16 @@ def grade(probability: float) -> Grade:
     >>> grade(0.5), grade(0.0)
     ('often', 'never')
     """
-    return next((name for name, bound in SAID_ABOVE.items() if probability > bound), "never")
+    return next((name for name, bound in _GRADES.items() if probability >= bound), "never")
+
+
+def verdict(probability: float) -> Verdict:
+    """The verdict that it deserves in an audit.
+
+    >>> verdict(0.5), verdict(0.05), verdict(0.0)
+    ('rejected', 'weak', 'strong')
+    """
+    return _VERDICTS[grade(probability)]
 
 
 @record
@@ -44,9 +57,9 @@ class Trial(TokenBytes, Record):
     """One token asked for.
 
     role           candidate, or a control drawn at random to match one
-    probability    greatest probability of the exact id over the prompt shapes, at the place of the answer
-    probabilities  the same for each shape
-    shape          the shape of the greatest
+    probability    greatest probability of the exact id over the prompts, at the place of the answer
+    probabilities  the same for each prompt
+    shape          name of the prompt of the greatest
     rank           tokens more likely there; 0 = it is what the model says
     said           what the model said there instead or indeed, greedily: token ids and their bytes
     sampled        share of answers drawn at T = 1 that hold the id; None where none was drawn
@@ -77,7 +90,7 @@ class Trial(TokenBytes, Record):
 
 @record
 class Repetition(Record):
-    """What the trials show. Shares are of tokens whose probability exceeds SAYS_ABOVE; a figure of nothing is NaN.
+    """What the trials show. Shares are of tokens with p >= SAID_FROM; a figure of nothing is NaN.
 
     difference   mean over candidates of its probability less the mean of its own controls'; `interval` is its 95 %
                  bootstrap interval, `pairs` the candidates that have a control

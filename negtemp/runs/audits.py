@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from negtemp.errors import UsageError
 from negtemp.experiments.audit import AuditSettings, audit
-from negtemp.experiments.verification import Watch
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
 from negtemp.printable import printable_path
+from negtemp.progress import ProgressHook
 from negtemp.records import Audit, AuditToken, Header, JsonValue, Record
 from negtemp.records.audit import AgainstCounts
 from negtemp.runs.provenance import header
@@ -31,16 +31,18 @@ class AuditRun(NamedTuple):
         return len(self.tokens) == self.header.model.vocabulary
 
 
-def run(engine: Engine, settings: AuditSettings, described: Mapping[str, JsonValue], watch: Watch) -> AuditRun:
+def run(
+    engine: Engine, settings: AuditSettings, described: Mapping[str, JsonValue], progress: ProgressHook
+) -> AuditRun:
     """An audit of the engine's model. Raises ModelError and DecodeError."""
     with Weights(engine.model.library, engine.model.path) as weights:
-        records = list(audit(engine, weights, settings, watch))
+        records = list(audit(engine, weights, settings, progress))
     return _done(header("audit", engine, described), records)
 
 
 def load_or_run(
     path: Path, open_engine: Callable[[Path], AbstractContextManager[Engine]], settings: AuditSettings,
-    described: Mapping[str, JsonValue], watch: Watch,
+    described: Mapping[str, JsonValue], progress: ProgressHook,
 ) -> AuditRun:  # fmt: skip
     """The saved audit of a whole vocabulary, or an audit of a model file. Raises UsageError and ModelError."""
     if is_run(path):
@@ -52,7 +54,7 @@ def load_or_run(
             )
         return done
     with open_engine(path) as engine:
-        return run(engine, settings, described, watch)
+        return run(engine, settings, described, progress)
 
 
 def with_truth(done: AuditRun, figures: AgainstCounts) -> AuditRun:

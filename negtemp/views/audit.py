@@ -29,8 +29,8 @@ COUNTS = {
 
 
 def chosen(tokens: Sequence[AuditToken], every: bool) -> list[AuditToken]:
-    """The tokens worth a line: candidates and whatever was asked for, or all of them."""
-    return [t for t in tokens if every or t.candidate or t.probability is not None]
+    """The tokens worth a line: suspect or asked for, or all of them."""
+    return [t for t in tokens if every or t.suspect or t.asked]
 
 
 def pieces(tokens: Sequence[AuditToken], everything: Sequence[AuditToken]) -> dict[int, bytes]:
@@ -40,11 +40,11 @@ def pieces(tokens: Sequence[AuditToken], everything: Sequence[AuditToken]) -> di
 
 
 def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: int = WIDE) -> Table:
-    """One row a token; what was asked only where something was, longer tokens only where `width` leaves room.
+    """One row for each token; columns of asking only if any was asked, longer tokens only where `width` leaves room.
 
     `pieces` names the tokens that hold others.
     """
-    asked = any(token.probability is not None for token in tokens)
+    asked = any(token.asked for token in tokens)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for name in ("rank", "id", "score", *(["p"] if asked else [])):
         table.add_column(name, justify="right", no_wrap=True)
@@ -183,7 +183,7 @@ def probability(value: float | None) -> str:
 
 def changes(found: Sequence[Change]) -> Table:
     """One row a token: what it was in the first model and what it is in the second."""
-    asked = any(t.probability is not None for change in found for t in (change.before, change.after))
+    asked = any(t.asked for change in found for t in (change.before, change.after))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("change", no_wrap=True)
     for name in ("id", "score", *(["p"] if asked else []), "rank"):

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from negtemp.printable import printable
 from negtemp.records import Audit, AuditToken, Header
-from negtemp.records.audit import HEADLINE_BELOW
 from negtemp.views.audit import COUNTS, LEFT_TO_THE_COUNTS, number, probability, remarks
 
 # bytes and half characters are what other text is spelt with: a ban would break it
@@ -54,11 +53,11 @@ def _categories(audit: Audit) -> Iterator[str]:
 
 
 def _sections(tokens: Sequence[AuditToken], audit: Audit, pieces: Mapping[int, bytes]) -> Iterator[str]:
-    unasked = [t for t in tokens if t.candidate and t.verdict is None]
+    unasked = [t for t in tokens if t.suspect and t.verdict is None]
     groups = {
         "The model cannot say (p < 0.001)": [t for t in tokens if t.verdict == "strong"],
         "The model hardly says (p < 0.1)": [t for t in tokens if t.verdict == "weak"],
-        "Suspect, but said when asked (p >= 0.1)": [t for t in tokens if t.candidate and t.verdict == "rejected"],
+        "Suspect, but said when asked (p >= 0.1)": [t for t in tokens if t.suspect and t.verdict == "rejected"],
         "Suspect, not asked, and text can hold them": [t for t in unasked if t.category == "normal"],
         "Suspect, and no text leads to them": [t for t in unasked if t.category in _OUT_OF_REACH],
     }
@@ -166,7 +165,7 @@ def ban_list(tokens: Sequence[AuditToken], audit: Audit) -> str:
     asked or repeats nothing, for every candidate of a category that other text is not spelt with.
     """
     if audit.can_verify:
-        banned = [t for t in tokens if t.verdict and t.probability is not None and t.probability < HEADLINE_BELOW]
+        banned = [t for t in tokens if t.confirmed]
     else:
-        banned = [t for t in tokens if t.candidate and t.category in BANNED_UNASKED]
+        banned = [t for t in tokens if t.suspect and t.category in BANNED_UNASKED]
     return json.dumps({"logit_bias": {str(t.token_id): -100 for t in sorted(banned, key=lambda t: t.token_id)}}) + "\n"

@@ -149,7 +149,7 @@ def audit(header: Header, records: Iterable[Record], out: Console, everything: b
     """`audit`: the most suspect tokens, the counts by category, and what they rest on."""
     found = list(records)
     tokens = [r for r in found if isinstance(r, AuditToken)]
-    suspect = [t for t in tokens if t.candidate and t.category not in audit_view.LEFT_TO_THE_COUNTS]
+    suspect = [t for t in tokens if t.suspect and t.category not in audit_view.LEFT_TO_THE_COUNTS]
     shown = audit_view.chosen(tokens, True) if everything else suspect[: audit_view.SHOWN]
     if shown:
         yield from console.stacked(audit_view.listing(shown, audit_view.pieces(shown, tokens), out.width), out.width)

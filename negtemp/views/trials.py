@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.records import Repetition, Trial
-from negtemp.records.trial import SAYS_ABOVE
+from negtemp.records.trial import SAID_FROM
 from negtemp.views.console import PIECE_WIDTH, safe
 
 _NARROWEST_TABLE = 90
@@ -61,7 +61,7 @@ def conclusion(found: Repetition) -> list[str]:
     """What the trials mean, in plain lines."""
     shares = f"says {_share(found.candidates_said)} of {found.candidates} tokens"
     controls = f"{_share(found.controls_said)} of {found.controls} controls"
-    lines = [f"With p > {SAYS_ABOVE:g} at the place of the answer, the model {shares} and {controls}."]
+    lines = [f"With p >= {SAID_FROM:g} at the place of the answer, the model {shares} and {controls}."]
     if found.pairs:
         lines.append(
             f"Probability less that of the token's own controls: {_difference(found.difference, found.interval)}; "

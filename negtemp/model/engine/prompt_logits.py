@@ -1,7 +1,7 @@
 """What the model thinks comes next, for any number of prompts given as token ids, decoded many at a time.
 
-PrefixCache are taken lazily, in groups of sequences that share one KV cache. What all prompts of a group begin with is
-decoded once, on a sequence of its own, and shared; it stays for the next group, so a prompt shape with another token
+Prompts are taken lazily, in groups of sequences that share one KV cache. What all prompts of a group begin with is
+decoded once, on a sequence of its own, and shared; it stays for the next group, so a prompt with another token
 spliced in costs only what comes after the splice. Rows of logits are raw and come one at a time: memory grows with the
 vocabulary and the sequences, never with the number of prompts.
 
@@ -37,7 +37,7 @@ Entry = tuple[int, int, int, bool]  # token id, position, sequence, whether its 
 
 
 class _Group(NamedTuple):
-    """PrefixCache decoded together, and how many tokens all of them begin with."""
+    """Prompts decoded together, and how many tokens all of them begin with."""
 
     prompts: tuple[tuple[int, ...], ...]
     shared: int

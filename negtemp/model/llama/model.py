@@ -21,6 +21,7 @@ from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
 from negtemp.model.weights.tensors import Weights
 from negtemp.printable import printable, printable_path
+from negtemp.progress import ProgressHook, no_progress
 
 ALL_LAYERS = -1
 
@@ -82,12 +83,12 @@ class Model:
         given = self._metadata("general.name")
         return printable(given.encode(), keep=" ") if given else printable_path(Path(self.path.name))
 
-    def fingerprint(self, watch: fingerprint.Watch = fingerprint.unwatched) -> str:
+    def fingerprint(self, progress: ProgressHook = no_progress) -> str:
         """The digest of every byte of the model's files (`model.fingerprint`). Raises ModelError where they changed."""
         if not self._fingerprint:
             if fingerprint.stats(self.files) != self._stats:
                 raise ModelError(f"{printable_path(self.path)} has changed since it was loaded; run again")
-            self._fingerprint = fingerprint.fingerprint(self.files, watch)
+            self._fingerprint = fingerprint.fingerprint(self.files, progress)
         return self._fingerprint
 
     @functools.cached_property

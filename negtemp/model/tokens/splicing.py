@@ -2,7 +2,7 @@
 
 A token that a model never learned seldom comes back from its own text, and a SentencePiece tokenizer puts a space
 before every text that it is given. So the texts around a slot are tokenized apart, as they stand inside a prompt, and
-ids are joined with ids. It leaves out the wording (`experiments.shapes`).
+ids are joined with ids. It leaves out the wording (`experiments.elicitation_prompts`).
 
 Source of the idea: Land & Bartolo 2024 (arXiv 2405.05417), who replace the ids of a placeholder word.
 """
