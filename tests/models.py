@@ -31,6 +31,7 @@ def write_llama(
     scale: float = 1.0, mixing: float = 0.3, tokenizer: str = "llama", merges: Sequence[str] = (),
     embedding: Matrix | None = None, unembedding: Matrix | None = None, tied: bool = False, bias: Matrix | None = None,
     softcap: float | None = None, chat_template: str | None = None, short_context: int | None = None,
+    space_prefix: bool = True, scores: Sequence[float] = (),
 ) -> Path:  # fmt: skip
     """A LLaMA in F32; weights that are not given are random.
 
@@ -42,6 +43,7 @@ def write_llama(
     bias        of the head, `[vocab]`: the file is a Qwen2, the same but for that
     softcap     of the logits: the file is a Gemma2, tied, its embeddings scaled as it goes in
     short_context   LongRoPE: a cache of more tokens than this turns its keys and queries by other angles
+    space_prefix, scores   of SentencePiece: a space before every text; which neighbours it joins first (default: by id)
     """
     rng = np.random.default_rng(seed)
     architecture = "gemma2" if softcap is not None else "qwen2" if bias is not None else "llama"
@@ -52,7 +54,9 @@ def write_llama(
         _gemma(writer, width, softcap)
     if short_context is not None:
         _longrope(writer, width // 4, short_context)
-    add_tokenizer(writer, vocabulary, tokenizer, merges, chat_template)
+    add_tokenizer(writer, vocabulary, tokenizer, merges, chat_template, scores)
+    if not space_prefix:
+        writer.add_add_space_prefix(False)
 
     def matrix(name: str, rows: int, columns: int, deviation: float, given: Matrix | None = None) -> None:
         drawn = rng.normal(0, deviation, (rows, columns)) if given is None else given
@@ -110,12 +114,12 @@ def _longrope(writer: gguf.GGUFWriter, angles: int, short_context: int) -> None:
 
 def add_tokenizer(
     writer: gguf.GGUFWriter, vocabulary: Sequence[Token], model: str = "llama", merges: Sequence[str] = (),
-    template: str | None = None,
+    template: str | None = None, scores: Sequence[float] = (),
 ) -> None:  # fmt: skip
     """The vocabulary and what tokenizes into it."""
     writer.add_tokenizer_model("gpt2" if merges else model)
     writer.add_token_list([piece for piece, _ in vocabulary])
-    writer.add_token_scores([-float(index) for index in range(len(vocabulary))])
+    writer.add_token_scores(list(scores) or [-float(index) for index in range(len(vocabulary))])
     writer.add_token_types([kind for _, kind in vocabulary])
     if merges:
         writer.add_tokenizer_pre("gpt-2")

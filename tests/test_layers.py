@@ -47,7 +47,7 @@ MODEL: dict[str, set[str]] = {
     "library": set(),
     "cache": set(),
     "fingerprint": {"cache", "model_file"},
-    "tokens": set(),
+    "tokens": {"cache", "threads"},
     "weights": {"library", "model_file", "threads"},
     "llama": {"library", "model_file", "threads", "tokens", "weights", "fingerprint"},
     "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache"},

@@ -78,11 +78,11 @@ def centroid(
 
 def categories(vocabulary: Vocabulary) -> list[str]:
     """The category of every token: by round trip where the file's tokenizer is fit for it, else what the file says."""
-    given = [vocabulary.category(token_id) for token_id in range(vocabulary.size)]
     try:
         found = token_categories(vocabulary)
     except ModelError:  # geometry needs no tokenizer
-        return list(given)
+        return list(vocabulary.categories())
+    given = vocabulary.categories()
     return [known if known == "user-defined" else tried for known, tried in zip(given, found, strict=True)]
 
 
@@ -138,7 +138,7 @@ def by_distance(matrix: Measured, ordinary_only: bool = False) -> list[int]:
     """Token ids, nearest to the centroid first; those whose row is not finite are left out."""
     percentiles = matrix.ordinary_percentiles if ordinary_only else matrix.geometry.percentiles
     order = np.argsort(percentiles, kind="stable")
-    return [int(token_id) for token_id in order if np.isfinite(percentiles[token_id])]
+    return list(order[np.isfinite(percentiles[order])].tolist())
 
 
 def placements(matrix: Measured, source: str, token_ids: Iterable[int], seed: int = 0) -> Iterator[Placement]:

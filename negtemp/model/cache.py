@@ -1,16 +1,22 @@
-"""Small facts that are expensive to compute, kept in the user's cache folder: a JSON object each.
+"""What is expensive to compute, kept in the user's cache folder: small facts as JSON objects, tables as bytes.
 
-What cannot be kept is computed again, and a damaged or foreign file is ignored; so nothing here fails.
+What cannot be kept is computed again, and a damaged or foreign file is ignored; so nothing here fails. A file is put in
+place whole, so that a process that reads it meanwhile has the old one or the new one. Nothing is ever removed.
 """
 
 import contextlib
+import hashlib
 import json
+import mmap
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+Bytes = bytes | memoryview
 
 
 def read(entry: str) -> dict[str, Any]:
@@ -24,15 +30,45 @@ def read(entry: str) -> dict[str, Any]:
 
 def write(entry: str, value: Mapping[str, Any]) -> None:
     """Keep an object, whole or not at all."""
+    _put(f"{entry}.json", [json.dumps(value).encode()])
+
+
+def read_bytes(entry: str) -> memoryview | None:
+    """The bytes kept under a name, mapped and not copied; None where there are none, or not those that were kept."""
+    try:
+        with (_folder() / f"{entry}.bin").open("rb") as file:
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):
+        return None
+    size = hashlib.sha256().digest_size
+    content = mapped[size:]
+    return content if _digest(entry, [content]) == mapped[:size] else None
+
+
+def write_bytes(entry: str, parts: Iterable[Bytes]) -> None:
+    """Keep bytes, given in parts, whole or not at all; their digest stands before them, the name taken in."""
+    content = list(parts)
+    _put(f"{entry}.bin", [_digest(entry, content), *content])
+
+
+def _digest(entry: str, content: Iterable[Bytes]) -> bytes:
+    digest = hashlib.sha256(entry.encode())
+    for part in content:
+        digest.update(part)
+    return digest.digest()
+
+
+def _put(name: str, parts: Iterable[Bytes]) -> None:
     with contextlib.suppress(OSError):
-        path = _folder() / f"{entry}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
+        folder = _folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        number, partial = tempfile.mkstemp(prefix=f"{name}.", dir=folder)
         try:
-            partial.write_text(json.dumps(value), encoding="utf-8")
-            partial.replace(path)
+            with open(number, "wb") as file:
+                file.writelines(parts)
+            os.replace(partial, folder / name)
         except OSError:
-            partial.unlink(missing_ok=True)
+            Path(partial).unlink(missing_ok=True)
             raise
 
 

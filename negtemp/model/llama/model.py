@@ -16,6 +16,7 @@ import numpy as np
 from negtemp.errors import ModelError, UsageError
 from negtemp.model import fingerprint
 from negtemp.model.library import Library
+from negtemp.model.tokens import identity
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
@@ -55,7 +56,15 @@ class Model:
             self.close()
             raise ModelError(f"{printable_path(path)} {problem}")
         template = api.llama_model_chat_template(self.handle, None) or b""
-        self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template)
+        self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template, self._tokenizer_digest)
+
+    def _tokenizer_digest(self) -> str | None:
+        """What tells this vocabulary from others; None where the file has changed since it was loaded."""
+        found = identity.digest(self.files[0], self.library.version)
+        try:
+            return found if fingerprint.stats(self.files) == self._stats else None
+        except ModelError:
+            return None
 
     def _problem(self) -> str | None:
         """Why this model predicts no next token, or not reliably; None for a causal language model."""

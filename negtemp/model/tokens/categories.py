@@ -14,20 +14,24 @@
 A reserved name is used all the same where the file makes the token its BOS, EOS or the like, or where the chat template
 writes it: Hunyuan ends its answers with `<｜hy_place▁holder▁no▁2｜>`.
 
-A piece is tried on its own and after a few neutral marks, because SentencePiece puts a space before a text and a
-pre-tokenizer may look at what stands before; it is reachable where any of them gives the id back. It leaves out whether
-a chat template or another program could still produce the id.
+A piece is tried on its own and after a few neutral marks (`round_trips`); it is reachable where any of them gives the
+id back. What is found is kept (`table`). It leaves out whether a chat template or another program could still produce
+the id.
 
 Source: Land & Bartolo, Fishing for Magikarp (EMNLP 2024, arXiv 2405.05417), section 3 and `tokenization.py` of its
 repository, which tries one mark. Bytes: RFC 3629, section 1.
 """
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
+
 from negtemp.errors import ModelError
-from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.model.tokens import round_trips
+from negtemp.model.tokens.table import TokenTable
+from negtemp.model.tokens.vocabulary import Category, Vocabulary
 
 TokenCategory = Literal[
     "normal", "special-looking", "control", "unused", "byte-ascii", "byte-utf8", "byte-invalid", "partial-utf8",
@@ -40,7 +44,6 @@ IN_TEXT: tuple[TokenCategory, ...] = ("normal",)
 
 NEVER_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
 
-_NEUTRAL_MARKS = ("«".encode(), b"\n", b"(", "ː".encode())
 _SPECIAL_LOOK = re.compile(rb"(<[^<>]*[A-Za-z][^<>]*>|\[[^\[\]]*[A-Za-z][^\[\]]*\])\Z")
 
 
@@ -53,8 +56,11 @@ def token_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list
     """
     if not vocabulary.has_tokenizer:
         raise ModelError("this file holds no tokenizer; convert the model again, with its tokenizer")
-    found = list(_categories(vocabulary, set(vocabulary.named_unused(unused))))
-    tried = sum(category in ("normal", "special-looking", *UNREACHABLE) for category in found)
+    numbers = _table(vocabulary).categories.copy()
+    numbers[vocabulary.named_unused(unused)] = TOKEN_CATEGORIES.index("unused")
+    names = np.array(TOKEN_CATEGORIES, object)
+    found: list[TokenCategory] = names[numbers].tolist()
+    tried = np.isin(names[numbers], ("normal", "special-looking", *UNREACHABLE)).sum()
     if tried and "normal" not in found:
         raise ModelError(
             f"not one of {tried} tokens comes back from text: the tokenizer in this file does not fit its vocabulary; "
@@ -63,18 +69,30 @@ def token_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list
     return found
 
 
-def _categories(vocabulary: Vocabulary, unused: Container[int]) -> Iterator[TokenCategory]:
-    marks = [(mark, vocabulary.encode(mark)) for mark in _NEUTRAL_MARKS]
-    for token_id in range(vocabulary.size):
-        piece, given = vocabulary.piece(token_id), vocabulary.category(token_id)
-        if given == "unused" or token_id in unused:
-            yield "unused"
-        elif given in ("control", "unknown"):
-            yield "control"
-        elif given == "byte" or (len(piece) == 1 and piece[0] >= 0x80):
-            yield _byte(piece)
-        else:
-            yield _by_round_trip(vocabulary, token_id, piece, marks)
+def _table(vocabulary: Vocabulary) -> TokenTable:
+    """The table of the vocabulary: the one that is kept, or made now and kept."""
+    return vocabulary.table or vocabulary.remember(_categories(vocabulary))
+
+
+def _categories(vocabulary: Vocabulary) -> list[int]:
+    """The number of every token's category, as if no name said `unused`."""
+    found = list(map(_without_trial, vocabulary.pieces(), vocabulary.categories()))
+    tried = [one for one, category in enumerate(found) if category is None]
+    for one, comes_back in zip(tried, round_trips.come_back(vocabulary, tried), strict=True):
+        found[one] = "normal" if comes_back else _lost(vocabulary, vocabulary.piece(one))
+    number = {category: index for index, category in enumerate(TOKEN_CATEGORIES)}
+    return [number[category] for category in found if category]
+
+
+def _without_trial(piece: bytes, given: Category) -> TokenCategory | None:
+    """The category of a token that need not be sent to text and back; None for the others."""
+    if given == "unused":
+        return "unused"
+    if given in ("control", "unknown"):
+        return "control"
+    if given == "byte" or (len(piece) == 1 and piece[0] >= 0x80):
+        return _byte(piece)
+    return None if _is_utf8(piece) else "partial-utf8"
 
 
 def _byte(piece: bytes) -> TokenCategory:
@@ -83,25 +101,20 @@ def _byte(piece: bytes) -> TokenCategory:
     return "byte-ascii" if value < 0x80 else "byte-invalid" if value in NEVER_UTF8 else "byte-utf8"
 
 
-def _by_round_trip(
-    vocabulary: Vocabulary, token_id: int, piece: bytes, marks: Sequence[tuple[bytes, list[int]]]
-) -> TokenCategory:
-    if not _is_utf8(piece):
-        return "partial-utf8"
-    alone = vocabulary.encode(piece)
-    if alone == [token_id] or any(vocabulary.encode(mark + piece) == [*before, token_id] for mark, before in marks):
-        return "normal"
-    if _SPECIAL_LOOK.match(piece):
-        return "special-looking"
-    return "unreachable-single" if len(_without_space(vocabulary, alone)) == 1 else "unreachable-several"
-
-
 def _is_utf8(piece: bytes) -> bool:
     try:
         piece.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _lost(vocabulary: Vocabulary, piece: bytes) -> TokenCategory:
+    """The category of a piece that does not come back."""
+    if _SPECIAL_LOOK.match(piece):
+        return "special-looking"
+    alone = vocabulary.encode(piece)
+    return "unreachable-single" if len(_without_space(vocabulary, alone)) == 1 else "unreachable-several"
 
 
 def _without_space(vocabulary: Vocabulary, token_ids: list[int]) -> list[int]:

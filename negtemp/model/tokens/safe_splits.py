@@ -29,7 +29,7 @@ _VISIBLE = np.array([byte not in _LAST_BYTES for byte in range(256)])
 
 def can_be_cut(vocabulary: Vocabulary) -> bool:
     """Whether texts can be cut at all."""
-    pieces = b"\n".join(map(vocabulary.piece, range(vocabulary.size)))
+    pieces = b"\n".join(vocabulary.pieces())
     return vocabulary.joins_neighbours and not _spaces_after_visible(np.frombuffer(pieces, np.uint8)).any()
 
 
@@ -60,7 +60,7 @@ class Seams:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        pieces = set(map(vocabulary.piece, range(vocabulary.size)))
+        pieces = set(vocabulary.pieces())
         self._short = {piece for piece in pieces if 1 < len(piece) <= _SHORT}
         self._long = [piece for piece in pieces if len(piece) > _SHORT]
         self._reach = max(map(len, pieces), default=0)

@@ -40,7 +40,9 @@ _FAIRSEQ = re.compile(r"<?madeupword\d{4,}>?")
 # what stands around a name; the first that fits
 _BARS = (("<|", "|>"), ("<｜", "｜>"), ("[|", "|]"))
 _BRACKETS = (*_BARS, ("<[", "]>"), (">>", "<<"), ("<", ">"), ("[", "]"))
-_FIRST = (b"<", b"[", b">", b"m")
+FIRST = b"<[>m"
+"""The first bytes of all such names."""
+
 _SPACES = re.compile(r"[\s▁]+")
 
 Test = Callable[[bytes], bool]
@@ -52,7 +54,7 @@ def is_unused_name(piece: bytes) -> bool:
     >>> is_unused_name(b"<|reserved_special_token_0|>"), is_unused_name(b"unused"), is_unused_name(b"[reserved]")
     (True, False, False)
     """
-    if piece[:1] not in _FIRST:  # all but a few of a large vocabulary
+    if not piece or piece[0] not in FIRST:  # all but a few of a large vocabulary
         return False
     try:
         text = piece.decode("utf-8").lower()

@@ -9,11 +9,14 @@ Source: llama.h, `llama_token_to_piece`, `llama_tokenize`, `enum llama_token_att
 
 import ctypes
 import functools
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from negtemp.errors import ModelError, PromptError
 from negtemp.model.tokens import unused_names
+
+if TYPE_CHECKING:
+    from negtemp.model.tokens.table import TokenTable
 
 Category = Literal["normal", "control", "byte", "unused", "user-defined", "unknown"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -30,26 +33,64 @@ _FIRST_BUFFER = 64
 class Vocabulary:
     """The vocabulary of one loaded model; token ids run from 0 to `size` - 1."""
 
-    def __init__(self, api: Any, handle: Any, chat_template: bytes = b"") -> None:
-        """`chat_template` tells which reserved names are in use."""
+    def __init__(
+        self, api: Any, handle: Any, chat_template: bytes = b"", digest: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`chat_template` tells which reserved names are in use, `digest` what its table is kept under, if it is."""
         self._api = api
         self._handle = handle
         self._chat_template = chat_template
+        self._digest = digest
+        self._table: TokenTable | None = None
         self.size = int(api.llama_vocab_n_tokens(handle))
         self._pieces: dict[int, bytes] = {}
+
+    @property
+    def table(self) -> "TokenTable | None":
+        """All tokens at once, where they are known: looked for when something first asks for all of a kind."""
+        from negtemp.model.tokens import table  # numpy comes in here, so that --help stays quick
+
+        if self._table is None and self._kept_under:
+            self._table = table.kept(self._kept_under, self.size)
+        return self._table
+
+    def remember(self, categories: Sequence[int]) -> "TokenTable":
+        """The table of all tokens with these numbers of categories, kept from now on."""
+        from negtemp.model.tokens.table import TokenTable
+
+        self._table = TokenTable.of(self.pieces(), self._attributes, self.end_tokens, categories)
+        if self._kept_under:
+            self._table.keep(self._kept_under)
+        return self._table
+
+    @functools.cached_property
+    def _kept_under(self) -> str | None:
+        return self._digest()
 
     def piece(self, token_id: int) -> bytes:
         """The bytes of a token, whole, control tokens by their names. Raises ModelError for an id out of range."""
         known = self._pieces.get(token_id)
         if known is None:
             self._require(token_id)
-            known = self._pieces[token_id] = self._read_piece(token_id, _FIRST_BUFFER)
+            known = self._table.piece(token_id) if self._table else self._read_piece(token_id)
+            self._pieces[token_id] = known
         return known
 
-    def _read_piece(self, token_id: int, size: int) -> bytes:
-        buffer = ctypes.create_string_buffer(size)
-        written = self._api.llama_token_to_piece(self._handle, token_id, buffer, size, 0, True)
-        return buffer.raw[:written] if written >= 0 else self._read_piece(token_id, -written)
+    def pieces(self) -> list[bytes]:
+        """The bytes of every token, in the order of ids."""
+        if len(self._pieces) < self.size:
+            buffer = ctypes.create_string_buffer(_FIRST_BUFFER)
+            one_by_one = functools.partial(self._read_piece, buffer=buffer)
+            self._pieces = dict(enumerate(map(self.table.piece if self.table else one_by_one, range(self.size))))
+        return list(self._pieces.values())
+
+    def _read_piece(self, token_id: int, buffer: Any = None) -> bytes:
+        """The bytes of a token by way of a buffer, a new one where it is too small."""
+        buffer = buffer or ctypes.create_string_buffer(_FIRST_BUFFER)
+        written = self._api.llama_token_to_piece(self._handle, token_id, buffer, len(buffer), 0, True)
+        if written >= 0:
+            return bytes(buffer.raw[:written])
+        return self._read_piece(token_id, ctypes.create_string_buffer(-written))
 
     def detokenize(self, token_ids: Sequence[int]) -> bytes:
         """The bytes of a sequence of tokens, one piece after the other."""
@@ -104,6 +145,11 @@ class Vocabulary:
         return bool(self._api.llama_vocab_type(self._handle) != self._api.LLAMA_VOCAB_TYPE_NONE)
 
     @property
+    def is_sentencepiece(self) -> bool:
+        """Whether the tokenizer is SentencePiece's BPE, which joins the neighbours of the best score."""
+        return bool(self._api.llama_vocab_type(self._handle) == self._api.LLAMA_VOCAB_TYPE_SPM)
+
+    @property
     def joins_neighbours(self) -> bool:
         """Whether the tokenizer builds tokens by joining neighbours: SentencePiece's BPE, and BPE over bytes."""
         return self._api.llama_vocab_type(self._handle) in (
@@ -113,24 +159,39 @@ class Vocabulary:
     def category(self, token_id: int) -> Category:
         """What kind of token the file says this is. Raises ModelError for an id out of range."""
         self._require(token_id)
-        attributes = self._api.llama_vocab_get_attr(self._handle, token_id)
-        return next((name for bit, name in _ATTRIBUTES if attributes & bit), "unknown")
+        return _category(self._api.llama_vocab_get_attr(self._handle, token_id))
+
+    def categories(self) -> list[Category]:
+        """What the file says of every token, in the order of ids."""
+        kinds = {bits: _category(bits) for bits in set(self._attributes)}
+        return [kinds[bits] for bits in self._attributes]
+
+    @functools.cached_property
+    def _attributes(self) -> list[int]:
+        """llama.cpp's bits for every token."""
+        if self.table is not None:
+            return list(self.table.attributes.tolist())
+        return [self._api.llama_vocab_get_attr(self._handle, one) for one in range(self.size)]
 
     def in_categories(self, categories: Collection[str]) -> list[int]:
         """Ids of every token in any of the categories, ascending; `unused` are those named so as well."""
         if not categories:
             return []
         named = set(self.named_unused()) if "unused" in categories else ()
-        return [one for one in range(self.size) if one in named or self.category(one) in categories]
+        return [one for one, kind in enumerate(self.categories()) if kind in categories or one in named]
 
     def named_unused(self, patterns: Iterable[str] = ()) -> list[int]:
         """Ids of the tokens whose names say that they are unused, or fit a pattern, in which `*` stands for
         anything; less those that the file gives a role or its chat template writes. Raises UsageError.
         """
-        is_unused = unused_names.matching(patterns)
+        given = list(patterns)
+        is_unused = unused_names.matching(given)
         if not self.has_tokenizer:
             return []
-        return [one for one in range(self.size) if is_unused(self.piece(one)) and not self._is_used(one)]
+        # of a large vocabulary all but a few begin otherwise
+        known = None if given else self.table
+        tried = known.beginning(unused_names.FIRST) if known else range(self.size)
+        return [one for one in tried if is_unused(self.piece(one)) and not self._is_used(one)]
 
     def _is_used(self, token_id: int) -> bool:
         return token_id in self._roles or self.piece(token_id) in self._chat_template
@@ -149,8 +210,14 @@ class Vocabulary:
     @functools.cached_property
     def end_tokens(self) -> frozenset[int]:
         """Ids of every token that ends a generation."""
+        if self.table is not None:
+            return frozenset(self.table.ending())
         return frozenset(i for i in range(self.size) if self._api.llama_vocab_is_eog(self._handle, i))
 
     def _require(self, token_id: int) -> None:
         if not 0 <= token_id < self.size:
             raise ModelError(f"token {token_id} does not exist; this vocabulary has ids 0 to {self.size - 1}")
+
+
+def _category(attributes: int) -> Category:
+    return next((name for bit, name in _ATTRIBUTES if attributes & bit), "unknown")
