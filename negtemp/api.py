@@ -98,8 +98,11 @@ class AuditOptions(TypedDict, total=False):
 def load(
     model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None
 ) -> "LoadedModel":
-    """Load a GGUF file, or the bundled model. Raises EngineError (library missing or unpatched), ModelError."""
-    return LoadedModel(Engine(Model(library.load(), model_file.resolve(model), n_gpu_layers), threads))
+    """Load a model by its path or name (`hf:org/repo`, `ollama:name`), or the bundled one.
+
+    Raises EngineError (library missing or unpatched), UsageError for a malformed name, ModelError.
+    """
+    return LoadedModel(Engine(Model(library.load(), model_file.find(model), n_gpu_layers), threads))
 
 
 class LoadedModel:

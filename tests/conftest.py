@@ -37,9 +37,9 @@ HOSTILE = (
 )  # fmt: skip
 
 
-# what a shell may export and our programs, rich, llama.cpp's or openai's client obey
+# what a shell may export and our programs, rich, llama.cpp's, openai's or the hub's client obey
 _OBEYED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PYTHONIOENCODING")
-_OBEYED_PREFIXES = ("LLAMA_", "OPENAI_")
+_OBEYED_PREFIXES = ("LLAMA_", "OPENAI_", "HF_", "HUGGINGFACE_", "OLLAMA_")
 
 
 def pytest_configure() -> None:

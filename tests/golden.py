@@ -20,6 +20,7 @@ from negtemp.records import (
     Failure,
     Forecast,
     Header,
+    LocalModel,
     MatrixGeometry,
     ModelFile,
     Occurrence,
@@ -205,5 +206,16 @@ RECORDS: tuple[Record, ...] = (
     Census(
         vocabulary=9, plateau=None, level=None, by_category={}, agreement="",
         listed=ListCount(tokens=0, padding_rows=0, by_category={}, at_level=0),
+    ),
+    # models by name
+    LocalModel(reference="hf:org/x:Q4_0", source="hub", size=64, file="a.gguf", revision="a" * 40, problem=HOSTILE),
+    LocalModel(reference="ollama:x:latest", source="ollama", size=0, file="a"),
+    Header(
+        negtemp="0.2.0", command="run",
+        model=ModelFile(
+            name="n", description="", vocabulary=1, file="f", fingerprint="0", fingerprint_kind="sha256",
+            reference="hf:org/x", revision="a" * 40,
+        ),
+        engine=EngineBuild(llama_cpp_python="0.3.36", patches=(), patched=True), settings={},
     ),
 )  # fmt: skip

@@ -42,14 +42,15 @@ ALLOWED: dict[str, set[str]] = {
 
 # the same inside `model`, from the library up to the engine
 MODEL: dict[str, set[str]] = {
-    "model_file": set(),
+    "references": set(),
+    "model_file": {"references"},
     "threads": set(),
     "library": set(),
     "cache": set(),
     "fingerprint": {"cache", "model_file"},
     "tokens": {"cache", "threads"},
     "weights": {"library", "model_file", "threads"},
-    "llama": {"library", "model_file", "threads", "tokens", "weights", "fingerprint"},
+    "llama": {"library", "model_file", "references", "threads", "tokens", "weights", "fingerprint"},
     "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache"},
 }
 

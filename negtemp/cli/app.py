@@ -9,6 +9,7 @@ from negtemp.cli.census import census
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
+from negtemp.cli.models import models, pull
 from negtemp.cli.repeat import repeat
 from negtemp.cli.reproduce import reproduce
 from negtemp.cli.run import run
@@ -28,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(doctor)
+app.command()(models)
+app.command()(pull)
 app.command()(run)
 app.command()(compare)
 app.command()(spectrum)

@@ -38,7 +38,7 @@ def audit(
     ] = False,
     unused: options.Unused = None,
     diff: Annotated[
-        tuple[Path, Path] | None,
+        tuple[str, str] | None,
         typer.Option(
             "--diff", metavar="A B", rich_help_panel=_AUDIT, help="two models, or audits saved with --all: what changed"
         ),
@@ -89,9 +89,7 @@ def audit(
             first, second = (
                 audits.load_or_run(path, opened, settings, described, rendering.progress_bar) for path in diff
             )
-            header = replace(
-                second.header, command="audit --diff", settings={**described, "diff": list(map(str, diff))}
-            )
+            header = replace(second.header, command="audit --diff", settings={**described, "diff": list(diff)})
             audit_output.difference(first, second, header, out, all_tokens)
             return
         with session.open_engine(model, n_gpu_layers, threads) as engine:

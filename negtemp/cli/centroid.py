@@ -43,8 +43,8 @@ def centroid(
     plotting.check(plot)
     drawn_seed, listed = options.seed(seed), None if everything or plot else top
     emitted = centroid_inputs.read(run)
-    path = centroid_inputs.model_path(model, emitted)
-    with centroid_inputs.opened(path) as (engine, weights), outputs.opened(json, output) as out:
+    found = centroid_inputs.model_found(model, emitted)
+    with centroid_inputs.opened(found) as (engine, weights), outputs.opened(json, output) as out:
         named = token_selection.token_ids(engine.model.vocabulary, tokens, ids, tokens_raw)
         settings = {
             "token_ids": named, "from": printable_path(run) if run else None, "top": listed, "seed": drawn_seed,
@@ -53,7 +53,7 @@ def centroid(
         header = session.header("centroid", engine, settings)
         sets = centroid_inputs.sets(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
-            lambda: session.open_engine(path, n_gpu_layers, threads),
+            lambda: session.open_engine(found, n_gpu_layers, threads),
         )  # fmt: skip
         rendering.warn(token_selection.remarks(engine.model.vocabulary, tokens))
         rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))

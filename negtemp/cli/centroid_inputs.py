@@ -16,6 +16,7 @@ from negtemp.experiments.generate import generate
 from negtemp.experiments.settings import Settings
 from negtemp.model import model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.model.references.found import Found
 from negtemp.model.weights.tensors import Weights
 from negtemp.records import Completion
 from negtemp.runs.reading import Emitted, read_emitted
@@ -34,17 +35,17 @@ def read(run: Path | None) -> Emitted | None:
     return None if run is None else read_emitted(run)
 
 
-def model_path(model: Path | None, emitted: Emitted | None) -> Path:
-    """The model meant: the one named, or that of the run, or the bundled one. Raises ModelError."""
+def model_found(model: str | None, emitted: Emitted | None) -> Found:
+    """The model meant: the one named, or that of the run, or the bundled one. Raises UsageError, ModelError."""
     if model is None and emitted is not None:
-        model = Path(str(emitted.header.model.file))
-    return model_file.resolve(model)
+        model = emitted.header.model.file
+    return model_file.find(model)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Engine, Weights]]:
+def opened(found: Found) -> Iterator[tuple[Engine, Weights]]:
     """An engine that knows the vocabulary only, and the weights. Raises EngineError and ModelError."""
-    with session.opened(path, vocabulary_only=True) as model, Weights(model.library, path) as weights:
+    with session.opened(found, vocabulary_only=True) as model, Weights(model.library, model.path) as weights:
         yield Engine(model), weights
 
 

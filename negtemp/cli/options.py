@@ -23,10 +23,10 @@ from negtemp.theory.temperature import Temperature
 _MODEL, _PROMPT, _SAMPLING, _OUTPUT = "Model", "Prompt", "Sampling", "Output"
 
 Model = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "-m", "--model", metavar="FILE", envvar="NEGTEMP_MODEL", rich_help_panel=_MODEL,
-        show_default="the bundled model", help="a GGUF file",
+        "-m", "--model", metavar="FILE|NAME", envvar="NEGTEMP_MODEL", rich_help_panel=_MODEL,
+        show_default="the bundled model", help="a GGUF file, or a name such as hf:org/repo:Q4_K_M or ollama:name",
     ),
 ]  # fmt: skip
 

@@ -11,7 +11,8 @@
     n_predict = 64
     mask = ["control", "byte"]
 
-Paths are relative to the plan. An option on the command line or in the environment wins over the plan.
+Paths are relative to the plan; a model may be a name, such as "hf:org/repo". An option on the command line or in the
+environment wins over the plan.
 """
 
 import os
@@ -22,6 +23,7 @@ from typing import Any
 
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import SETTINGS
+from negtemp.model import references
 from negtemp.printable import printable, printable_path
 from negtemp.text_input import read_text
 
@@ -88,6 +90,14 @@ def _path(value: Any, folder: Path) -> Path:
 
 
 _text = _of(str, "a text")
+
+
+def _model(value: Any, folder: Path) -> str:
+    """A name stays; a path is relative to the plan."""
+    text: str = _text(value, folder)
+    return text if references.is_name(text) else str(_path(text, folder))
+
+
 _count = _of(int, "a whole number")
 _number = _of(float, "a number")
 _switch = _of(bool, "true or false")
@@ -95,7 +105,7 @@ _numbers = _joined(_list(_number, "a list of numbers"))
 
 # the plan's word -> the command's parameter and how to read it
 _PLAN: dict[str, tuple[str, Reader]] = {
-    "model": ("model", _path),
+    "model": ("model", _model),
     "prompts": ("prompt", _list(_text, "a list of texts")),
     "files": ("file", _list(_path, "a list of files")),
     "temps": ("temps", _numbers),

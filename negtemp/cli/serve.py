@@ -95,13 +95,14 @@ def serve(
     from negtemp.server import Address, Server, keys_in
 
     _refuse_other_models(context.args)
-    path = model_file.resolve(model or os.environ.get("LLAMA_ARG_MODEL"))
+    found = model_file.find(model or os.environ.get("LLAMA_ARG_MODEL"))
     keys = [*(api_key or []), *([keys_in(api_key_file)] if api_key_file else [])]
     address = Address(host.removeprefix("[").removesuffix("]"), port, "\n".join(keys), _rooted(api_prefix))
     for sent in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sent, _stop)
-    with Server(path, address, context.args, sys.stderr if verbose else None, name=alias) as server:
-        typer.echo(f"loading {printable_path(path)}", err=True)
+    log = sys.stderr if verbose else None
+    with Server(found.path, address, context.args, log, name=alias or found.reference) as server:
+        typer.echo(f"loading {printable_path(found.path)}", err=True)
         server.wait_until_ready(ready_timeout)
         server.prove()
         if server.settings()["mirostat"]:
@@ -117,7 +118,7 @@ def _refuse_other_models(given: list[str]) -> None:
     named = [part for part in given if part in _OTHER_MODELS or _NAMED_MODEL.fullmatch(part)]
     named += [variable for variable in _OTHER_MODELS.values() if os.environ.get(variable)]
     if named:
-        raise UsageError(f"{named[0]} lets llama-server choose a model; name the file with -m")
+        raise UsageError(f"{named[0]} lets llama-server choose a model; name it with -m, as in -m hf:org/repo")
 
 
 def _rooted(prefix: str) -> str:

@@ -15,6 +15,7 @@ from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import ALL_LAYERS, Model
+from negtemp.model.references.found import Found
 from negtemp.model.threads import default_threads
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.printable import printable, printable_path
@@ -31,15 +32,15 @@ _MANY_BLOCKS = 1024
 
 
 @contextmanager
-def open_engine(model: Path | None, gpu_layers: int, threads: int | None) -> Iterator[Engine]:
-    """An engine on the model meant. Raises EngineError (status 5) and ModelError."""
-    path = model_file.resolve(model)
-    with opened(path, gpu_layers) as loaded:
+def open_engine(model: str | Found | None, gpu_layers: int, threads: int | None) -> Iterator[Engine]:
+    """An engine on the model meant. Raises EngineError (status 5), UsageError for a malformed name and ModelError."""
+    found = model if isinstance(model, Found) else model_file.find(model)
+    with opened(found, gpu_layers) as loaded:
         yield Engine(loaded, threads)
 
 
 @contextmanager
-def opened(path: Path, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False) -> Iterator[Model]:
+def opened(path: Path | Found, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False) -> Iterator[Model]:
     """The model of a file, by a library that is proved, and identified. Raises EngineError and ModelError."""
     proved = library.load()
     library.on_abort(_leave)

@@ -1,8 +1,8 @@
 """A model reference to a file that is worth handing to llama.cpp.
 
-A reference is a path (`~` is expanded) or nothing, which means the bundled model. What can be told from the first bytes
-is told here, in one line, before llama.cpp sees the file: no such file, a folder, an empty or truncated header, counts
-that the file cannot hold. It leaves out hubs and download caches.
+A reference is a path, a name (`references`) or nothing, which means the bundled model. What can be told from the first
+bytes is told here, in one line, before llama.cpp sees the file: no such file, a folder, an empty or truncated header,
+counts that the file cannot hold.
 
 Source: the GGUF specification (ggml, docs/gguf.md): magic, version, tensor count, metadata count, little-endian.
 """
@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 
 from negtemp.errors import ModelError
+from negtemp.model import references
+from negtemp.model.references.found import Found
 from negtemp.printable import printable, printable_path
 
 BUNDLED = "tiny.gguf"
@@ -26,10 +28,15 @@ _LEAST_TENSOR_BYTES = 24
 
 
 def resolve(reference: str | os.PathLike[str] | None) -> Path:
-    """The file that a reference means, after the checks named above. Raises ModelError."""
-    path = bundled() if reference is None else Path(os.path.expanduser(reference))
-    check(path)
-    return path
+    """The file that a reference means, after the checks named above. Raises UsageError, ModelError."""
+    return find(reference).path
+
+
+def find(reference: str | os.PathLike[str] | None) -> Found:
+    """The same with how it was named. Raises UsageError for a malformed reference, ModelError."""
+    found = Found(bundled()) if reference is None else references.find(reference)
+    check(found.path)
+    return found
 
 
 def bundled() -> Path:

@@ -6,6 +6,7 @@ audit         AuditToken, Audit (once, last); the differences of two audits, and
 census        Plateau (one context), Census (once, last): how many tokens were never trained
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
+local_model   LocalModel (one model that lies on this machine)
 sweep         Forecast (what a sweep will take), Summary (what came out at one temperature)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
@@ -18,6 +19,7 @@ from negtemp.records.codec import Json, JsonObject, JsonValue, finite, number
 from negtemp.records.generation import Completion, EngineBuild, Failure, Header, ModelFile, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
+from negtemp.records.local_model import LocalModel
 from negtemp.records.sweep import Estimate, Forecast, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial, Verdict
@@ -40,6 +42,7 @@ __all__ = [
     "Json",
     "JsonObject",
     "JsonValue",
+    "LocalModel",
     "MatrixGeometry",
     "ModelFile",
     "Occurrence",

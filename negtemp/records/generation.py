@@ -33,6 +33,8 @@ class ModelFile(Part):
     """The model that ran: its own name and description, the size of its vocabulary, its file and what identifies it.
 
     fingerprint_kind   what the fingerprint is of; None in records of negtemp 0.1.0, which took samples of one file
+    reference          the name that led to the file, such as `hf:org/repo`; left out where a path was given
+    revision           the commit or manifest that the name meant; left out where there is none
     """
 
     name: str
@@ -41,6 +43,8 @@ class ModelFile(Part):
     file: str
     fingerprint: str
     fingerprint_kind: Known[str] = None
+    reference: Known[str] = None
+    revision: Known[str] = None
 
 
 @part

@@ -41,10 +41,11 @@ def run(
 
 
 def load_or_run(
-    path: Path, open_engine: Callable[[Path], AbstractContextManager[Engine]], settings: AuditSettings,
+    given: str, open_engine: Callable[[str], AbstractContextManager[Engine]], settings: AuditSettings,
     described: Mapping[str, JsonValue], progress: ProgressHook,
 ) -> AuditRun:  # fmt: skip
-    """The saved audit of a whole vocabulary, or an audit of a model file. Raises UsageError and ModelError."""
+    """The saved audit of a whole vocabulary, or an audit of a model, by path or name. Raises UsageError, ModelError."""
+    path = Path(given)
     if is_run(path):
         done = read(path)
         if not done.whole:
@@ -53,7 +54,7 @@ def load_or_run(
                 "save the audit with --all"
             )
         return done
-    with open_engine(path) as engine:
+    with open_engine(given) as engine:
         return run(engine, settings, described, progress)
 
 

@@ -32,6 +32,8 @@ def header(command: str, engine: Engine, settings: Mapping[str, JsonValue]) -> H
             file=printable_path(model.path),
             fingerprint=model.fingerprint(),
             fingerprint_kind=WHOLE,
+            reference=model.origin.reference,
+            revision=model.origin.revision,
         ),
         engine=EngineBuild(llama_cpp_python=built.version, patches=tuple(built.patches), patched=True),
         settings=settings,

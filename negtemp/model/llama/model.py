@@ -16,6 +16,7 @@ import numpy as np
 from negtemp.errors import ModelError, UsageError
 from negtemp.model import fingerprint
 from negtemp.model.library import Library
+from negtemp.model.references.found import Found
 from negtemp.model.tokens import identity
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
@@ -37,9 +38,11 @@ class Model:
     """A loaded language model. Close it, or use it as a context manager."""
 
     def __init__(
-        self, library: Library, path: Path, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False
+        self, library: Library, path: Path | Found, gpu_layers: int = ALL_LAYERS, vocabulary_only: bool = False
     ) -> None:
         """Raises ModelError, in one line with llama.cpp's own reason. `vocabulary_only` leaves the weights unread."""
+        self.origin = path if isinstance(path, Found) else Found(path)
+        path = self.origin.path
         self.files = gguf.splits(library, path)
         self._stats, self._fingerprint = fingerprint.stats(self.files), ""
         self.library, self.path, self.gpu_layers = library, path, gpu_layers
