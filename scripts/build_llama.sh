@@ -9,7 +9,7 @@ export LC_ALL=C
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$repo/build
 . "$repo/scripts/upstream.env"
-for part in process progress pip distribution source toolchain wheel tools; do
+for part in process progress pip distribution source toolchain wheel kernel tools; do
     . "$repo/scripts/build/$part.sh"
 done
 
@@ -89,6 +89,7 @@ build_and_install() {
     [ "$tools_wanted" = no ] || tools_are_current || find_cmake
     ensure_trees
     install_library
+    install_kernel
     [ "$tools_wanted" = no ] || build_tools
 }
 

@@ -47,11 +47,12 @@ MODEL: dict[str, set[str]] = {
     "threads": set(),
     "library": set(),
     "cache": set(),
+    "kernel": {"library"},
     "fingerprint": {"cache", "model_file"},
     "tokens": {"cache", "threads"},
     "weights": {"library", "model_file", "threads"},
     "llama": {"library", "model_file", "references", "threads", "tokens", "weights", "fingerprint"},
-    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache"},
+    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache", "kernel"},
 }
 
 

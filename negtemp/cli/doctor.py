@@ -31,7 +31,7 @@ def doctor(json: options.Json = False) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """What doctor found; `problem` is None where all is well."""
+    """What doctor found; `problem` is None where all is well, `loops` the instructions of our own compiled ones."""
 
     negtemp: str
     python: str
@@ -44,12 +44,13 @@ class Report:
     devices: list[dict[str, str]]
     bundled_model: str
     problem: str | None
+    loops: str = "none"
 
 
 def examine() -> tuple[Report, int]:
     """The report and its exit status."""
     from negtemp.errors import EngineMissingError, NegtempError
-    from negtemp.model import library
+    from negtemp.model import kernel, library
 
     about = (__version__, platform.python_version(), platform.platform())
     try:
@@ -65,8 +66,9 @@ def examine() -> tuple[Report, int]:
     devices = [asdict(device) for device in library.devices(found)]
     patched = library.self_test(found) is None
     report = Report(
-        *about, found.version, patched, found.patches, found.build, library.backends(found), devices, model, problem
-    )
+        *about, found.version, patched, found.patches, found.build, library.backends(found), devices, model, problem,
+        loops.level if (loops := kernel.find(found)) else "none",
+    )  # fmt: skip
     return report, status
 
 
@@ -92,6 +94,7 @@ def show(report: Report) -> None:
         ("backends", ", ".join(report.backends) or "none"),
         ("devices", "; ".join(f"{d['name']}: {d['description']}" for d in report.devices) or "none"),
         ("compiler", str(report.build.get("compiler", "unknown"))),
+        ("own loops", "none: numpy and llama.cpp's chain, slower" if report.loops == "none" else report.loops),
         ("self-test", "T=-1 inverts the logits and keeps masks" if report.patched else "FAILED"),
         ("bundled model", report.bundled_model),
     ]

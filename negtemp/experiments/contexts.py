@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from negtemp.errors import ModelError
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.request import Filters
-from negtemp.model.engine.sampler import Chain
+from negtemp.model.engine.sampler import Candidates, Chain
 from negtemp.model.llama.context import Context
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.theory.temperature import Temperature
@@ -58,8 +58,9 @@ def stream(
     at, filters = Temperature.of(1.0), Filters(_undrawn(model.vocabulary))
     with ExitStack() as stack:
         context = stack.enter_context(Context(model, sequences, sequences * length, engine.threads))
+        candidates, vocab = Candidates(model.library.api, model.vocabulary.size), model.vocabulary.size
         chains = [
-            stack.enter_context(Chain(model.library, model.vocabulary.size, at, filters, seed + index))
+            stack.enter_context(Chain(model.library, vocab, at, filters, seed + index, candidates, context.threads))
             for index in range(sequences)
         ]
         yield from _steps(context, chains, starts, length, drawn)

@@ -32,7 +32,7 @@ class Observed(NamedTuple):
     gap: float
 
 
-_NOTHING = Observed(math.nan, 0, math.nan, 0.0)
+NOTHING = Observed(math.nan, 0, math.nan, 0.0)
 
 
 class Observer:
@@ -52,7 +52,7 @@ class Observer:
         lowest, highest = int(row.argmin()), int(row.argmax())
         peak, chosen, masks = float(row[highest]), float(row[token_id]), float(row[lowest]) == -math.inf
         if not math.isfinite(peak):
-            return _NOTHING
+            return NOTHING
         total, mean_distance = self._sums(row, peak, masks)
         log_total = math.log(total)
         np.greater(row, chosen, self._above)

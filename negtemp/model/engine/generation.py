@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from statistics import median
 
 from negtemp.errors import DecodeError
+from negtemp.model import kernel
 from negtemp.model.engine.request import Request
 from negtemp.model.engine.sampler import Candidates, Chain, Draw
+from negtemp.model.engine.statistics import Statistics
 from negtemp.model.llama.context import Logits
 from negtemp.model.llama.model import Model
 from negtemp.printable import printable
 from negtemp.records import Completion, Step, Stop
-from negtemp.theory.observation import Observer
+from negtemp.theory.observation import Observed
 from negtemp.theory.repetition import longest_repeat
 
 # rows that wait at most, and their float32 values: 512 KiB
@@ -29,9 +31,10 @@ _LONGEST_SECONDS = 0.02
 class Buffers:
     """What the generations of one model draw and observe with, one after the other: so it stays in the caches."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, threads: int) -> None:
+        self.threads = threads
         self.candidates = Candidates(model.library.api, model.vocabulary.size)
-        self.observer = Observer(model.vocabulary.size)
+        self.statistics = Statistics(kernel.find(model.library), model.vocabulary.size, threads)
 
 
 class Generation:
@@ -42,10 +45,9 @@ class Generation:
         self.stop: Stop | None = None
         self.error: str | None = None
         self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
-        self._observer = buffers.observer
         self._chain = Chain(
             model.library, model.vocabulary.size, request.temperature, request.filters, request.seed,
-            buffers.candidates,
+            buffers.candidates, buffers.threads,
         )  # fmt: skip
         self._token_ids: list[int] = []
         self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
@@ -69,9 +71,8 @@ class Generation:
         self.stop = self._stop(draw.token_id)
         return draw
 
-    def observe(self, position: int, draw: Draw, logits: Logits) -> Step:
+    def record(self, position: int, draw: Draw, seen: Observed) -> Step:
         """The record of what it drew as token number `position`. Raises DecodeError where logits are no numbers."""
-        seen = self._observer.observe(logits, draw.token_id, self.request.temperature.beta, draw.barred)
         if math.isnan(seen.entropy):
             raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
         self._logprob += seen.logprob
@@ -116,24 +117,26 @@ class Generation:
 class DeferredStatistics:
     """Tokens that are drawn and not yet observed, in their order, each with its logits.
 
-    After a decode numpy's code and buffers are gone from the processor's caches, and most of what one token's
-    statistics cost is bringing them back: with a model that decodes in a third of a millisecond, several tokens in a
-    row take half the time. So rows are kept: as many as fit half of a second-level cache, for 20 ms at most. A token of
-    a large vocabulary is observed at once, because its model needs longer than that for the next one.
+    Rows are observed many at a time, on all threads. Of a small vocabulary they are kept over several decodes, as many
+    as fit half of a second-level cache, for 20 ms at most: after a decode the code and the buffers are gone from the
+    processor's caches, and most of what one token's statistics cost would be bringing them back. Of a large one they
+    are not copied, and have to be observed before the next decode.
     """
 
-    def __init__(self, vocab: int) -> None:
-        self._most = min(_MOST_ROWS, _MOST_VALUES // vocab) if vocab < _LARGE_VOCABULARY else 1
+    def __init__(self, vocab: int, statistics: Statistics) -> None:
+        self._statistics = statistics
+        self.borrows = vocab >= _LARGE_VOCABULARY
+        self._most = _MOST_ROWS if self.borrows else min(_MOST_ROWS, _MOST_VALUES // vocab)
         self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
         self._due = 0.0
 
     def draw(self, generation: Generation, logits: Logits) -> None:
-        """Let a generation draw from `[vocab]` logits, which may be overwritten afterwards."""
+        """Let a generation draw from `[vocab]` logits, which may be overwritten afterwards unless it `borrows` them."""
         position = generation.count
         draw = generation.draw(logits)
         if not self._waiting:
             self._due = time.perf_counter() + _LONGEST_SECONDS
-        self._waiting.append((generation, position, draw, logits.copy() if self._most > 1 else logits))
+        self._waiting.append((generation, position, draw, logits if self.borrows else logits.copy()))
 
     @property
     def due(self) -> bool:
@@ -143,9 +146,12 @@ class DeferredStatistics:
     def steps(self) -> Iterator[Step]:
         """Observe all that waits; a generation whose logits are no numbers has an `error` from then on, and no step."""
         waiting, self._waiting = self._waiting, []
-        for generation, position, draw, logits in waiting:
+        seen = self._statistics.observe(
+            [(logits, draw, generation.request.temperature.beta) for generation, _, draw, logits in waiting]
+        )
+        for (generation, position, draw, _), observed in zip(waiting, seen, strict=True):
             if generation.error is None:
                 try:
-                    yield generation.observe(position, draw, logits)
+                    yield generation.record(position, draw, observed)
                 except DecodeError as error:
                     generation.error = str(error)

@@ -12,12 +12,14 @@ of the time.
 """
 
 import ctypes
+import functools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from negtemp.model import kernel
 from negtemp.model.engine.request import Filters, check_seed
 from negtemp.model.library import TOKEN_DATA, Library, token_data_array
 from negtemp.theory.temperature import Temperature
@@ -34,12 +36,19 @@ _SMALL_TEMPERATURE, _LARGE_VOCABULARY = 0.02, 8192
 class Draw(NamedTuple):
     """One drawn token, ln of its probability under the chain, and what could not have been drawn (None: nothing).
 
-    barred: token ids, or a mask `[vocab]`.
+    masked     token ids, ascending
+    left_out   a mask `[vocab]` of what filters and mask left out, where there are filters
     """
 
     token_id: int
     logprob: float
-    barred: NDArray[np.int32] | NDArray[np.bool_] | None
+    masked: NDArray[np.int32] | None = None
+    left_out: NDArray[np.bool_] | None = None
+
+    @property
+    def barred(self) -> NDArray[np.int32] | NDArray[np.bool_] | None:
+        """Either of them."""
+        return self.masked if self.left_out is None else self.left_out
 
 
 class Candidates:
@@ -82,21 +91,31 @@ class Chain:
 
     def __init__(
         self, library: Library, vocab: int, temperature: Temperature, filters: Filters, seed: int,
-        candidates: Candidates | None = None,
+        candidates: Candidates | None = None, threads: int = 1,
     ) -> None:  # fmt: skip
         """`candidates` of the same vocabulary may be shared with chains that do not draw at the same moment."""
-        self._api = library.api
+        self._api, self._vocab, self._beta = library.api, vocab, temperature.beta
         self._deterministic = math.isinf(temperature.beta)
         self._reorders = filters.top_k > 0 or filters.top_p < 1.0 or filters.min_p > 0.0
         self._remembers = filters.repeat_penalty != 1.0
         decides_early = 0 < abs(temperature.temperature) <= _SMALL_TEMPERATURE and vocab >= _LARGE_VOCABULARY
         alone = not self._reorders and not self._remembers
         self._reach = _REACH * temperature.temperature if decides_early and alone else 0.0
-        self._mask = np.array(filters.mask, np.int32) if filters.mask else None
-        self._candidates = candidates or Candidates(self._api, vocab)
+        self._mask = np.unique(np.array(filters.mask, np.int32)) if filters.mask else None
+        self._shared = candidates
         self._handle = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
-        for sampler in self._samplers(vocab, temperature, filters, check_seed(seed)):
+        samplers = self._samplers(vocab, temperature, filters, check_seed(seed))
+        for sampler in samplers:
             self._api.llama_sampler_chain_add(self._handle, sampler)
+        self._last, self._behind = samplers[-1], 0
+        self._extreme = alone and self._deterministic
+        compiled = kernel.find(library) if alone and not self._deterministic else None
+        at = _as_given(temperature.temperature)
+        self._draws = kernel.Draws(compiled, at, seed, self._mask, threads) if compiled else None
+
+    @functools.cached_property
+    def _candidates(self) -> Candidates:
+        return self._shared or Candidates(self._api, self._vocab)
 
     def _samplers(self, vocab: int, temperature: Temperature, filters: Filters, seed: int) -> list[Any]:
         api = self._api
@@ -122,12 +141,45 @@ class Chain:
             return [api.llama_sampler_init_greedy()]
         if temperature.beta == -math.inf:
             return [api.llama_sampler_init_temp(-_SMALLEST), api.llama_sampler_init_greedy()]
-        magnitude = min(max(abs(temperature.temperature), _SMALLEST), _LARGEST)
-        signed = math.copysign(magnitude, temperature.temperature)
-        return [api.llama_sampler_init_temp(signed), api.llama_sampler_init_dist(seed)]
+        given = _as_given(temperature.temperature)
+        return [api.llama_sampler_init_temp(given), api.llama_sampler_init_dist(seed)]
 
     def draw(self, logits: NDArray[np.float32]) -> Draw:
         """Draw from raw logits `[vocab]` float32 and tell the chain (penalties remember)."""
+        found = self._draw_extreme(logits) if self._extreme else self._draw_compiled(logits)
+        return found or self._draw_by_chain(logits)
+
+    def _draw_extreme(self, logits: NDArray[np.float32]) -> Draw | None:
+        """The first of the tokens at the extreme; None where the extreme is no number."""
+        below = self._beta < 0
+        free = logits
+        if self._mask is not None:
+            free = logits.copy()
+            free[self._mask] = math.inf if below else -math.inf
+        token_id = int(free.argmin() if below else free.argmax())
+        return Draw(token_id, 0.0, self._mask) if math.isfinite(free[token_id]) else None
+
+    def _draw_compiled(self, logits: NDArray[np.float32]) -> Draw | None:
+        """By the compiled loops; None where there are none, or the logits are no distribution."""
+        found = self._draws.draw(logits) if self._draws else None
+        if found is None:
+            return None
+        self._behind += 1
+        token_id, p = found
+        return Draw(token_id, math.log(p) if p > 0 else -math.inf, self._mask)
+
+    def _catch_up(self) -> None:
+        """Let the chain's random numbers stand where those of the compiled loops do, as if it drew what these did."""
+        one = np.zeros(1, TOKEN_DATA)
+        array = token_data_array(self._api, one)
+        for _ in range(self._behind):
+            self._api.llama_sampler_apply(self._last, ctypes.byref(array))
+        self._behind = 0
+        if self._draws:
+            self._draws.skip()
+
+    def _draw_by_chain(self, logits: NDArray[np.float32]) -> Draw:
+        self._catch_up()
         candidates = self._candidates
         near = self._near(logits) if self._reach else None
         if near is None:
@@ -142,8 +194,8 @@ class Chain:
             self._api.llama_sampler_accept(self._handle, token_id)
         if near is not None:
             candidates.restore_order(len(near))
-        barred = self._filtered() if self._reorders else self._mask
-        return Draw(token_id, math.log(p) if p > 0 else -math.inf, barred)
+        left_out = self._filtered() if self._reorders else None
+        return Draw(token_id, math.log(p) if p > 0 else -math.inf, self._mask, left_out)
 
     def _near(self, logits: NDArray[np.float32]) -> NDArray[np.intp] | None:
         """The ids, in order, of all that can be drawn from `[vocab]`; None where the extreme is no number."""
@@ -168,6 +220,8 @@ class Chain:
         return barred
 
     def close(self) -> None:
+        if self._draws:
+            self._draws.close()
         if self._handle is not None:
             self._api.llama_sampler_free(self._handle)
             self._handle = None
@@ -177,3 +231,8 @@ class Chain:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _as_given(temperature: float) -> float:
+    """The temperature that a sampler is given: float32 cannot hold every one."""
+    return math.copysign(min(max(abs(temperature), _SMALLEST), _LARGEST), temperature)

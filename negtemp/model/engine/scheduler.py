@@ -46,8 +46,8 @@ class Scheduler:
         self._model, self._context, self._shape = model, context, shape
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
-        self._buffers = Buffers(model)
-        self._deferred = DeferredStatistics(model.vocabulary.size)
+        self._buffers = Buffers(model, context.threads)
+        self._deferred = DeferredStatistics(model.vocabulary.size, self._buffers.statistics)
         self._waiting: Request | None = None
         self._padding = timing.widest(shape.slots)
         self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
@@ -125,6 +125,8 @@ class Scheduler:
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)
+        if self._deferred.borrows:
+            yield from self._deferred.steps()
 
     def _retire(self, generation: Generation) -> None:
         generation.close()

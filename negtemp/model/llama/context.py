@@ -80,10 +80,11 @@ class Context:
         self._vocab = model.vocabulary.size
         self._views: dict[int, NDArray[np.float32]] = {}
         self._padding = sequences
+        self.threads = threads or default_threads()
         all_sequences = sequences + (widest > 0)
         self._rows = max(all_sequences, widest)
         self.capacity = max(PROMPT_PIECE, self._rows)
-        self._handle = self._api.llama_init_from_model(model.handle, self._params(all_sequences, cells, threads))
+        self._handle = self._api.llama_init_from_model(model.handle, self._params(all_sequences, cells))
         if not self._handle:
             raise DecodeError(
                 f"no context of {cells} cells for {sequences} sequences: {self._library.last_errors()}; "
@@ -95,7 +96,7 @@ class Context:
         self._memory = self._api.llama_get_memory(self._handle)
         self._batch = Batch(self._api, self.capacity)
 
-    def _params(self, sequences: int, cells: int, threads: int | None) -> Any:
+    def _params(self, sequences: int, cells: int) -> Any:
         limit = self._api.llama_max_parallel_sequences()
         if sequences > limit:
             raise DecodeError(f"{sequences} sequences at once; llama.cpp takes at most {limit}: ask for fewer")
@@ -103,7 +104,7 @@ class Context:
         params.n_ctx = -(-cells // _CELLS_GRAIN) * _CELLS_GRAIN
         params.n_batch = params.n_ubatch = self.capacity
         params.n_seq_max, params.n_outputs_max = sequences, self._rows
-        params.n_threads = params.n_threads_batch = threads or default_threads()
+        params.n_threads = params.n_threads_batch = self.threads
         params.kv_unified = True
         return params
 
