@@ -1,80 +1,89 @@
-"""`negtemp audit`: find the tokens a model never learned, verify them, write them down; compare two models."""
+"""`negtemp audit`: find the tokens a model never learned, ask for them, write them down; compare two models."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from negtemp.cli import options
 
+if TYPE_CHECKING:
+    from negtemp.cli.output import Output
+    from negtemp.experiments.audit import AuditSettings
+
 _AUDIT, _FILES = "Audit", "Files"
+
+Candidates = Annotated[
+    str | None,
+    typer.Option(
+        "--candidates", metavar="N|N%", rich_help_panel=_AUDIT, show_default="by score",
+        help="how many to ask for, such as 500 or 2%",
+    ),
+]  # fmt: skip
+Exhaustive = Annotated[
+    bool, typer.Option("--exhaustive", rich_help_panel=_AUDIT, help="ask for every token of the vocabulary")
+]
+NoVerify = Annotated[
+    bool, typer.Option("--no-verify", rich_help_panel=_AUDIT, help="rank only; ask the model for nothing")
+]
+Blind = Annotated[
+    bool,
+    typer.Option(
+        "--blind", rich_help_panel=_AUDIT, help="take no token for unused by its name or type; find the level alone"
+    ),
+]
+Diff = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--diff", metavar="A B", rich_help_panel=_AUDIT, help="two models, or audits saved with --all: what changed"
+    ),
+]
+Truth = Annotated[
+    Path | None, typer.Option("--truth", metavar="FILE", rich_help_panel=_AUDIT, help="known counts, to score by")
+]
+Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_AUDIT, help="of the contexts drawn")]
+Ban = Annotated[
+    Path | None, typer.Option("--ban", metavar="FILE", rich_help_panel=_FILES, help="write a logit_bias, JSON")
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", rich_help_panel=_FILES, help="write a Markdown report")
+]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", rich_help_panel=_FILES, help="write the list as CSV")
+]
+All = Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="every token of the vocabulary")]
 
 
 def audit(
     model: options.Model = None,
-    candidates: Annotated[
-        str | None,
-        typer.Option(
-            "--candidates",
-            metavar="N|N%",
-            rich_help_panel=_AUDIT,
-            show_default="by score",
-            help="how many to ask for, such as 500 or 2%",
-        ),
-    ] = None,
-    exhaustive: Annotated[
-        bool, typer.Option("--exhaustive", rich_help_panel=_AUDIT, help="ask for every token of the vocabulary")
-    ] = False,
-    no_verify: Annotated[
-        bool, typer.Option("--no-verify", rich_help_panel=_AUDIT, help="rank only; ask the model for nothing")
-    ] = False,
-    blind: Annotated[
-        bool,
-        typer.Option(
-            "--blind", rich_help_panel=_AUDIT, help="take no token for unused by its name or type; find the level alone"
-        ),
-    ] = False,
+    candidates: Candidates = None,
+    exhaustive: Exhaustive = False,
+    no_verify: NoVerify = False,
+    blind: Blind = False,
     unused: options.Unused = None,
-    diff: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            "--diff", metavar="A B", rich_help_panel=_AUDIT, help="two models, or audits saved with --all: what changed"
-        ),
-    ] = None,
-    truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="FILE", rich_help_panel=_AUDIT, help="known counts, to score by")
-    ] = None,
-    seed: Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_AUDIT, help="of the contexts drawn")] = 1,
-    ban: Annotated[
-        Path | None, typer.Option("--ban", metavar="FILE", rich_help_panel=_FILES, help="write a logit_bias, JSON")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", rich_help_panel=_FILES, help="write a Markdown report")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", rich_help_panel=_FILES, help="write the list as CSV")
-    ] = None,
+    diff: Diff = None,
+    truth: Truth = None,
+    seed: Seed = 1,
+    ban: Ban = None,
+    report: Report = None,
+    csv: Csv = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    all_tokens: Annotated[
-        bool, typer.Option("--all", rich_help_panel="Output", help="every token of the vocabulary")
-    ] = False,
+    all_tokens: All = False,
     json: options.Json = False,
     output: options.Output = None,
 ) -> None:
     """The tokens that a model never learned: ranked, verified by asking for them, explained."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import audit_output, rendering, session
+    from negtemp.cli import audit_output, session
     from negtemp.cli import output as outputs
     from negtemp.experiments import training_counts as known
     from negtemp.experiments.audit import AuditSettings
     from negtemp.runs import audits
 
-    if diff is not None:
-        others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
-        options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
     settings = AuditSettings(
         options.candidates(candidates), exhaustive, not no_verify, options.seed(seed), blind, unused or ()
     )
@@ -82,20 +91,36 @@ def audit(
         "candidates": candidates, "exhaustive": exhaustive, "verify": not no_verify, "seed": settings.seed,
         "blind": blind, "unused": unused or [], "all": all_tokens,
     }  # fmt: skip
+    open_engine = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
+    if diff is not None:
+        others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
+        options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
+        with outputs.opened(json, output) as out:
+            _difference(diff, open_engine, settings, described, out, all_tokens)
+        return
     audit_output.require_writable(ban, report, csv)
     with outputs.opened(json, output) as out:
-        if diff is not None:
-            opened = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
-            first, second = (
-                audits.load_or_run(path, opened, settings, described, rendering.progress_bar) for path in diff
-            )
-            header = replace(second.header, command="audit --diff", settings={**described, "diff": list(diff)})
-            audit_output.difference(first, second, header, out, all_tokens)
-            return
-        with session.open_engine(model, n_gpu_layers, threads) as engine:
+        with open_engine(model) as engine:
             counts = known.read_counts(truth, engine.model.vocabulary.size) if truth else None
-            done = audits.run(engine, settings, described, rendering.progress_bar)
+            done = audits.run(engine, settings, described, outputs.progress_bar)
         if counts is not None:
             done = audits.with_truth(done, known.against(done.tokens, counts))
         audit_output.write(done, out, all_tokens, drawn=output is None)
         audit_output.files(done, ban, report, csv, all_tokens)
+
+
+def _difference(
+    paths: tuple[str, str], open_engine: Any, settings: "AuditSettings", described: Mapping[str, Any], out: "Output",
+    every: bool,
+) -> None:  # fmt: skip
+    """Records of what changed from one model to the other, and the table. Raises UsageError and ModelError."""
+    from negtemp.cli.output import progress_bar
+    from negtemp.experiments.difference import difference
+    from negtemp.runs import audits
+    from negtemp.views import presenters
+
+    first, second = (audits.load_or_run(path, open_engine, settings, described, progress_bar) for path in paths)
+    header = replace(second.header, command="audit --diff", settings={**described, "diff": list(paths)})
+    records = list(difference(first.tokens, second.tokens, (first.header.model.file, second.header.model.file)))
+    out.begin(header)
+    out.present(header, records, presenters.difference, every)

@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from negtemp.cli import rendering
-from negtemp.cli.output import Output
+from negtemp.cli.output import Output, note
 from negtemp.errors import OutputError
-from negtemp.experiments.difference import difference as compare
 from negtemp.printable import printable_path
-from negtemp.records import Header
 from negtemp.runs.audits import AuditRun
 from negtemp.views import audit as view
 from negtemp.views import audit_report, presenters
@@ -19,9 +16,9 @@ def write(done: AuditRun, out: Output, every: bool, drawn: bool) -> None:
     out.begin(done.header)
     listed = view.chosen(done.tokens, every)
     for record in (*listed, done.audit):
-        out.sink.write(record)
+        out.write(record)
     if every and not drawn:
-        rendering.note(f"{len(listed):,} tokens are in the records; here stand the first")
+        note(f"{len(listed):,} tokens are in the records; here stand the first")
     out.draw(done.header, [*done.tokens, done.audit], presenters.audit, every and drawn)
 
 
@@ -51,12 +48,4 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"cannot write {printable_path(path)}: {error.strerror}; give another file") from None
-    rendering.note(f"wrote {printable_path(path)}")
-
-
-def difference(first: AuditRun, second: AuditRun, header: Header, out: Output, every: bool) -> None:
-    """Records of what changed, and the table. Raises UsageError."""
-    names = (str(first.header.model.file), str(second.header.model.file))
-    records = list(compare(first.tokens, second.tokens, names))
-    out.begin(header)
-    out.present(header, records, presenters.difference, every)
+    note(f"wrote {printable_path(path)}")

@@ -22,7 +22,7 @@ def census(
     """How many tokens were never trained: three counts that know nothing of one another."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
-    from negtemp.cli import rendering, session
+    from negtemp.cli import session
     from negtemp.experiments import census as experiment
     from negtemp.model.weights.tensors import Weights
     from negtemp.views import presenters
@@ -33,6 +33,6 @@ def census(
         out.begin(header)
         with Weights(engine.model.library, engine.model.path) as weights:
             counts = experiment.census(
-                engine, weights, seed=drawn_seed, blind=blind, unused=unused or (), progress=rendering.progress_bar
+                engine, weights, seed=drawn_seed, blind=blind, unused=unused or (), progress=outputs.progress_bar
             )
             out.present(header, counts, presenters.census)

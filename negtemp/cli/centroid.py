@@ -34,7 +34,7 @@ def centroid(
 ) -> None:
     """Geometry of the embedding and the unembedding: who lies near the centre, and where given tokens lie."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import centroid_inputs, plotting, rendering, session
+    from negtemp.cli import centroid_inputs, plotting, session
     from negtemp.cli import output as outputs
     from negtemp.experiments import centroid as experiment
     from negtemp.printable import printable_path
@@ -55,13 +55,13 @@ def centroid(
             weights, engine.model.vocabulary.size, named, emitted, drawn_seed,
             lambda: session.open_engine(found, n_gpu_layers, threads),
         )  # fmt: skip
-        rendering.warn(token_selection.remarks(engine.model.vocabulary, tokens))
-        rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
+        outputs.warn(token_selection.remarks(engine.model.vocabulary, tokens))
+        outputs.warn(token_selection.warnings(emitted.header if emitted else None, header))
         out.begin(header)
         measured = experiment.centroid(weights, engine.model.vocabulary, sets, listed, drawn_seed, threads)
         if plot is None:
             out.present(header, measured, presenters.centroid)
             return
-        kept = list(out.sink.tee(measured))
+        kept = list(out.tee(measured))
         plotting.save(plot, lambda suffix: geometry_plot.geometry(kept, suffix))
         out.draw(header, kept, presenters.centroid)

@@ -46,7 +46,7 @@ def compare(
     """The same prompt at +0.001 and -0.001, or at any list, side by side, decoded in the same batch."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
-    from negtemp.cli import rendering, session
+    from negtemp.cli import session
     from negtemp.experiments import compare as experiment
     from negtemp.views import presenters
 
@@ -63,6 +63,6 @@ def compare(
         out.begin(header)
         generated = experiment.compare(engine, prompts, at, drawn_seeds, settings)
         most = settings.tokens(engine.model.context(settings.ctx_size))
-        records = rendering.tracked(generated, rows * len(at) * (most + 1))
+        records = outputs.tracked(generated, rows * len(at) * (most + 1))
         by_token = presenters.token_by_token(engine.model.vocabulary.category)
         out.present(header, records, by_token if tokens else presenters.comparison)

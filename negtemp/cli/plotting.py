@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from negtemp.cli.rendering import note
+from negtemp.cli.output import note
 from negtemp.errors import OutputError, UsageError
 from negtemp.printable import printable_path
 from negtemp.records import Spectrum, Thermo

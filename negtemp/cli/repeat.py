@@ -9,6 +9,32 @@ from negtemp.cli import options, token_selection
 
 _ASKING = "Asking"
 
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, rich_help_panel="Tokens", help="ask for the first so many of --from")
+]
+Shapes = Annotated[
+    str | None,
+    typer.Option(
+        "--shapes", metavar="LIST", rich_help_panel=_ASKING, show_default="all that fit",
+        help="prompts to ask with: echo, definition, repetition, instruction",
+    ),
+]  # fmt: skip
+Controls = Annotated[
+    int, typer.Option("--controls", min=0, rich_help_panel=_ASKING, help="matched tokens for each candidate")
+]
+Counts = Annotated[
+    Path | None,
+    typer.Option(
+        "--counts", metavar="FILE", rich_help_panel=_ASKING,
+        help="how often each token occurred in training, to match controls by",
+    ),
+]  # fmt: skip
+Samples = Annotated[
+    int, typer.Option("--samples", min=0, rich_help_panel=_ASKING, help="answers to draw at T=1 as well")
+]
+Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ASKING, help="-1 draws one and says which")]
+All = Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="show the controls as well")]
+
 
 def repeat(
     model: options.Model = None,
@@ -16,48 +42,25 @@ def repeat(
     tokens_raw: token_selection.TokensRaw = None,
     ids: token_selection.Ids = None,
     run: token_selection.From = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, rich_help_panel="Tokens", help="ask for the first so many of --from")
-    ] = 20,
-    shapes: Annotated[
-        str | None,
-        typer.Option(
-            "--shapes", metavar="LIST", rich_help_panel=_ASKING, show_default="all that fit",
-            help="prompts to ask with: echo, definition, repetition, instruction",
-        ),
-    ] = None,
-    controls: Annotated[
-        int, typer.Option("--controls", min=0, rich_help_panel=_ASKING, help="matched tokens for each candidate")
-    ] = 3,
-    counts: Annotated[
-        Path | None,
-        typer.Option(
-            "--counts", metavar="FILE", rich_help_panel=_ASKING,
-            help="how often each token occurred in training, to match controls by",
-        ),
-    ] = None,
-    samples: Annotated[
-        int, typer.Option("--samples", min=0, rich_help_panel=_ASKING, help="answers to draw at T=1 as well")
-    ] = 4,
-    seed: Annotated[
-        int, typer.Option("-s", "--seed", rich_help_panel=_ASKING, help="-1 draws one and says which")
-    ] = 1,
+    limit: Limit = 20,
+    shapes: Shapes = None,
+    controls: Controls = 3,
+    counts: Counts = None,
+    samples: Samples = 4,
+    seed: Seed = 1,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    everything: Annotated[
-        bool, typer.Option("--all", rich_help_panel="Output", help="show the controls as well")
-    ] = False,
+    everything: All = False,
     json: options.Json = False,
     output: options.Output = None,
-) -> None:  # fmt: skip
+) -> None:
     """Ask the model to say tokens, by default those that it emits below zero, against tokens that resemble them."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
-    from negtemp.cli import rendering, session
+    from negtemp.cli import session
     from negtemp.experiments import elicitation_prompts, emitted_tokens, training_counts
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments.elicitation import Elicitor
-    from negtemp.records import JsonValue
     from negtemp.runs.reading import read_emitted
     from negtemp.views import presenters
 
@@ -72,14 +75,13 @@ def repeat(
             named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(emitted.completions), limit)
         elif not named:
             named = emitted_tokens.candidates(vocabulary, emitted_tokens.below_zero(engine, drawn_seed), limit)
-        asking = experiment.RepeatSettings(controls, samples, drawn_seed, known)
-        settings: dict[str, JsonValue] = {
+        header = session.header("repeat", engine, {
             "shapes": list(elicitor.prompts), "controls": controls, "samples": samples, "seed": drawn_seed,
             "counts": None if counts is None else str(counts), "token_ids": named,
-        }  # fmt: skip
-        header = session.header("repeat", engine, settings)
-        rendering.warn([*elicitor.left_out, *token_selection.remarks(vocabulary, tokens)])
-        rendering.warn(token_selection.warnings(emitted.header if emitted else None, header))
+        })  # fmt: skip
+        outputs.warn([*elicitor.left_out, *token_selection.remarks(vocabulary, tokens)])
+        outputs.warn(token_selection.warnings(emitted.header if emitted else None, header))
         out.begin(header)
-        trials = rendering.tracked(experiment.repeat(elicitor, named, asking), len(named) * (1 + controls) + 1)
+        settings = experiment.RepeatSettings(controls, samples, drawn_seed, known)
+        trials = outputs.tracked(experiment.repeat(elicitor, named, settings), len(named) * (1 + controls) + 1)
         out.present(header, trials, presenters.repetition, everything)

@@ -41,19 +41,17 @@ def run(
 ) -> None:
     """Generate at one temperature: the text as it comes, each token coloured by how unlikely it was."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import rendering, session
+    from negtemp.cli import output as outputs
+    from negtemp.cli import session
     from negtemp.experiments.generate import generate
 
     at = options.temperature(temp, beta, DEFAULT)
     settings = options.settings(sampling)
     prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
-    with session.open_engine(model, n_gpu_layers, threads) as engine, session.sink(json, output) as sink:
+    with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         session.remark_on_prompts(engine, prompts)
         described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)
         header = session.header("run", engine, described)
-        sink.write(header)
-        records = sink.tee(generate(engine, prompts, at, drawn_seed, settings))
-        if json:
-            rendering.drain(records)
-        else:
-            rendering.stream(records, header, prompts, at, drawn_seed)
+        out.begin(header)
+        records = generate(engine, prompts, at, drawn_seed, settings)
+        out.stream(header, records, prompts, outputs.temperature_and_seed(at, drawn_seed))

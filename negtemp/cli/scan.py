@@ -5,74 +5,80 @@ what was found until then.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from negtemp.cli import options
 
 if TYPE_CHECKING:
-    from negtemp.cli.session import Sink
+    from negtemp.cli.output import Output
     from negtemp.experiments.scan import Found, Scanner
     from negtemp.model.tokens.vocabulary import Vocabulary
-    from negtemp.records import AuditToken, Occurrence, Scanned
+    from negtemp.records import AuditToken, Record
     from negtemp.runs.audits import AuditRun
     from negtemp.texts.reading import Layout
 
 _FAILED, _PARTIAL = 1, 4
+_AUDIT, _FILES = "Audit", "Files"
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILES...", help="text, JSON in any layout, Parquet; plain, .gz, .bz2 or .zst; `-` is standard input"
+    ),
+]
+SavedAudit = Annotated[
+    Path | None,
+    typer.Option(
+        "--audit", metavar="FILE", rich_help_panel=_AUDIT, help="what `audit --json` wrote, instead of an audit now"
+    ),
+]
+Strings = Annotated[
+    bool, typer.Option("--strings", rich_help_panel=_AUDIT, help="count where their text stands; do not tokenize")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", rich_help_panel=_FILES, show_default="UTF-8, or as a byte order mark says",
+        help="of the files, such as utf-16, latin-1 or cp1251",
+    ),
+]  # fmt: skip
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="NAME", rich_help_panel=_FILES, show_default="as the name or the beginning says",
+        help="text, json (lines of it too) or parquet",
+    ),
+]  # fmt: skip
+All = Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="every token found")]
 
 
 def scan(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILES...",
-            help="text, JSON in any layout, Parquet; plain, .gz, .bz2 or .zst; `-` is standard input",
-        ),
-    ],
+    files: Files,
     model: options.Model = None,
-    audit: Annotated[
-        Path | None,
-        typer.Option(
-            "--audit",
-            metavar="FILE",
-            rich_help_panel="Audit",
-            help="what `audit --json` wrote, instead of an audit now",
-        ),
-    ] = None,
-    strings: Annotated[
-        bool,
-        typer.Option("--strings", rich_help_panel="Audit", help="count where their text stands; do not tokenize"),
-    ] = False,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            "--encoding", metavar="NAME", rich_help_panel="Files", show_default="UTF-8, or as a byte order mark says",
-            help="of the files, such as utf-16, latin-1 or cp1251",
-        ),
-    ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="NAME", rich_help_panel="Files", show_default="as the name or the beginning says",
-            help="text, json (lines of it too) or parquet",
-        ),
-    ] = None,
+    audit: SavedAudit = None,
+    strings: Strings = False,
+    encoding: Encoding = None,
+    layout: Format = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    all_tokens: Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="every token found")] = False,
+    all_tokens: All = False,
     json: options.Json = False,
     output: options.Output = None,
-) -> None:  # fmt: skip
+) -> None:
     """Where under-trained tokens occur in files: how often, in which lines. Reads files of any size."""
     # numpy and the engine come in here, so that --help stays quick
-    from negtemp.cli import rendering, session
+    from negtemp.cli import output as outputs
+    from negtemp.cli import session
     from negtemp.experiments.audit import AuditSettings
     from negtemp.experiments.scan import Scanner
     from negtemp.records import JsonValue
     from negtemp.runs import audits
     from negtemp.texts import encodings
+    from negtemp.views import presenters
 
     named = None if encoding is None else encodings.known(encoding)
     given = _layout(layout)
@@ -81,19 +87,18 @@ def scan(
         "files": list(map(str, files)), "audit": str(audit) if audit else None, "strings": strings, "encoding": named,
         "format": layout,
     }  # fmt: skip
-    with session.sink(json, output) as sink, session.open_engine(model, n_gpu_layers, threads) as engine:
+    with outputs.opened(json, output) as out, session.open_engine(model, n_gpu_layers, threads) as engine:
         vocabulary = engine.model.vocabulary
-        done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, rendering.progress_bar)
+        done = audits.read(audit) if audit else audits.run(engine, AuditSettings(), described, outputs.progress_bar)
         _require_same(done, vocabulary, audit)
-        sink.write(session.header("scan", engine, described))
+        header = session.header("scan", engine, described)
+        out.begin(header)
         tokens = _reported(done)
-        scanning = _Scanning(Scanner(tokens, None if strings else vocabulary), sink, named, given)
+        scanning = _Scanning(Scanner(tokens, None if strings else vocabulary), out, named, given)
         try:
             scanning.scan(paths)
-        except KeyboardInterrupt:
-            _show(scanning, len(tokens), all_tokens, json)
-            raise
-        _show(scanning, len(tokens), all_tokens, json)
+        finally:  # Ctrl-C too shows what was found
+            out.draw(header, scanning.records, partial(presenters.scan, searched=len(tokens)), all_tokens)
     raise typer.Exit(scanning.status(len(files)))
 
 
@@ -157,12 +162,12 @@ def _reported(done: "AuditRun") -> "list[AuditToken]":
 
 
 class _Scanning:
-    """The loop over the files, and what came of it."""
+    """The loop over the files, and the records of what came of it."""
 
-    def __init__(self, scanner: "Scanner", sink: "Sink", encoding: str | None, layout: "Layout | None") -> None:
-        self._scanner, self._sink = scanner, sink
+    def __init__(self, scanner: "Scanner", out: "Output", encoding: str | None, layout: "Layout | None") -> None:
+        self._scanner, self._out = scanner, out
         self._encoding, self._layout = encoding, layout
-        self.found: list[tuple[Scanned, list[Occurrence]]] = []
+        self.records: list[Record] = []
 
     def scan(self, paths: Sequence[Path]) -> None:
         """Read every file. Raises KeyboardInterrupt once what was found until then is kept."""
@@ -190,21 +195,12 @@ class _Scanning:
             self._keep(found)
 
     def _keep(self, found: "Found") -> None:
-        *occurrences, scanned = self._sink.tee(self._scanner.records(found))
-        self.found.append((cast("Scanned", scanned), cast("list[Occurrence]", occurrences)))
+        self.records += self._out.tee(self._scanner.records(found))
 
     def status(self, files: int) -> int:
         """0; 1 where no file could be read; 4 where some of them, or some of one, could not."""
-        whole = sum(not scanned.not_utf_8 for scanned, _ in self.found)
-        return 0 if whole == files else _PARTIAL if self.found else _FAILED
+        from negtemp.records import Scanned
 
-
-def _show(scanning: _Scanning, searched: int, every: bool, json: bool) -> None:
-    if json:
-        return
-    from negtemp.views import console
-    from negtemp.views import scan as view
-
-    out = console.stdout()
-    for part in view.report(scanning.found, searched, every, out):
-        out.print(part, soft_wrap=isinstance(part, str))
+        read = [record for record in self.records if isinstance(record, Scanned)]
+        whole = sum(not scanned.not_utf_8 for scanned in read)
+        return 0 if whole == files else _PARTIAL if read else _FAILED

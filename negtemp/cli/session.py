@@ -1,32 +1,27 @@
-"""What every generating command does before and while it runs: prove the library, load the model, write the records."""
+"""What every command with a model does before it runs: prove the library, load the model, describe the run."""
 
-import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from negtemp.cli.messages import say
-from negtemp.errors import OutputError, PromptError
+from negtemp.errors import PromptError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.references.found import Found
-from negtemp.model.threads import default_threads
 from negtemp.model.tokens.vocabulary import Vocabulary
-from negtemp.printable import printable, printable_path
-from negtemp.records import Record, number, to_line
-from negtemp.runs.provenance import header
+from negtemp.printable import printable
+from negtemp.runs.provenance import batches, header, sampling
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 
-__all__ = ["Sink", "header", "header_settings", "open_engine", "opened", "remark_on_prompts", "sink"]
+__all__ = ["header", "header_settings", "open_engine", "opened", "remark_on_prompts"]
 
-_RECORDS = "records.jsonl"
 # of a MiB each: about a second of reading
 _MANY_BLOCKS = 1024
 
@@ -86,64 +81,4 @@ def header_settings(
     seeds: Sequence[int], width: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Every setting that the records depend on, the batch shape among them, as the header holds it."""
-    return {
-        **settings.to_dict(),
-        "prompts": list(prompts),
-        "temperatures": [number(t.temperature) for t in temperatures],
-        "betas": [number(t.beta) for t in temperatures],
-        "seeds": list(seeds),
-        "threads": engine.threads or default_threads(),
-        "batch_width": width,
-        "batch_rows": engine.timing.rows(width),
-    }
-
-
-@dataclass(frozen=True)
-class Sink:
-    """Where records go as lines: standard output under --json, a file under --output, both or neither."""
-
-    streams: tuple[IO[str], ...]
-
-    def write(self, record: Record) -> None:
-        """One flushed line to each. Raises OutputError where a file cannot take it."""
-        if self.streams:
-            line = to_line(record) + "\n"
-            for stream in self.streams:
-                stream.write(line)
-                stream.flush()
-
-    def tee(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The same records, each written as it passes."""
-        for record in records:
-            self.write(record)
-            yield record
-
-
-@contextmanager
-def sink(json: bool, folder: Path | None) -> Iterator[Sink]:
-    """The sink that the options ask for. Raises OutputError where the folder will not take them."""
-    streams: list[IO[str]] = [sys.stdout] if json else []
-    if folder is None:
-        yield Sink(tuple(streams))
-        return
-    with _create(folder) as file:
-        yield Sink((*streams, file))
-
-
-def free_folder(name: str) -> Path:
-    """A folder of this name below `negtemp-runs` that does not exist yet; later ones are numbered."""
-    first = Path("negtemp-runs") / name
-    others = (first.with_name(f"{name}-{number}") for number in itertools.count(2))
-    return first if not first.exists() else next(path for path in others if not path.exists())
-
-
-def _create(folder: Path) -> IO[str]:
-    shown = printable_path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / _RECORDS).open("x", encoding="utf-8")
-    except FileExistsError:
-        raise OutputError(f"{shown} holds {_RECORDS} already, or is a file; give another folder to --output") from None
-    except OSError as error:
-        reason = printable(str(error.strerror).encode(), keep=" ")
-        raise OutputError(f"cannot write to {shown}: {reason}; give another folder to --output") from None
+    return sampling(settings, prompts, temperatures, seeds) | batches(engine, width)

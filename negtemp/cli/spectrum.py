@@ -61,7 +61,7 @@ def spectrum(
     """The next token at every temperature: S, U, C from T=-0 through infinity to T=+0, and the dominant tokens."""
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
-    from negtemp.cli import plotting, rendering, session
+    from negtemp.cli import plotting, session
     from negtemp.experiments import spectrum as experiment
     from negtemp.records import number
     from negtemp.theory.temperature import GREEDY, Temperature
@@ -86,6 +86,6 @@ def spectrum(
             temperature=at, seed=drawn_seed,
         )  # fmt: skip
         total = len(prompts) * (along + 1) * (len(grid) + 1)
-        kept = list(out.sink.tee(rendering.tracked(records, total)))
+        kept = list(out.tee(outputs.tracked(records, total)))
         out.draw(header, kept, presenters.spectrum)
         plotting.write(plot, list(presenters.places(kept)))

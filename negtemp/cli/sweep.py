@@ -77,20 +77,24 @@ def sweep(
 ) -> None:
     """Prompts × temperatures × seeds into a run directory; the same command again goes on where it stopped."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import output as outputs
     from negtemp.cli import plan as plan_file
     from negtemp.cli import session
-    from negtemp.cli.sweep_runner import Sitting
+    from negtemp.cli.sweep_runner import SweepRunner
 
     given = {name for name in context.params if context.get_parameter_source(name).name != "DEFAULT"}  # type: ignore[union-attr]
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
-    with session.open_engine(wanted["model"], wanted["n_gpu_layers"], wanted["threads"]) as engine:
+    with (
+        session.open_engine(wanted["model"], wanted["n_gpu_layers"], wanted["threads"]) as engine,
+        outputs.opened(json) as out,
+    ):
         session.remark_on_prompts(engine, what.prompts)
-        sitting = Sitting(engine, what, wanted["parallel"], wanted["output"])
+        runner = SweepRunner(engine, what, wanted["parallel"], wanted["output"], out)
         if dry_run:
-            sitting.forecast(json)
+            runner.forecast()
             return
-        status = sitting.run(json)
+        status = runner.run()
     raise typer.Exit(status)
 
 

@@ -94,18 +94,18 @@ class Scanner:
     def records(self, found: Found) -> Iterator[Occurrence | Scanned]:
         """What was found, the most frequent first, then the input itself."""
         tallies, reading = found.tallies, found.reading
-        confirmed = self._within is not None
+        tokenized = self._within is not None
         for index in sorted(tallies, key=lambda i: (-tallies[i].tokens, -tallies[i].strings, self._tokens[i].rank)):
             tally, token = tallies[index], self._tokens[index]
             yield Occurrence(
                 file=reading.name, token_id=token.token_id, raw=token.raw, verdict=token.verdict,
-                probability=token.probability, strings=tally.strings, tokens=tally.tokens if confirmed else None,
+                probability=token.probability, strings=tally.strings, tokens=tally.tokens if tokenized else None,
                 lines=tuple(tally.lines),
             )  # fmt: skip
         strings, tokens = (sum(getattr(t, name) for t in tallies.values()) for name in ("strings", "tokens"))
         yield Scanned(
             file=reading.name, size=reading.position, texts=reading.texts, strings=strings,
-            tokens=tokens if confirmed else None, layout=reading.layout, encoding=reading.encoding,
+            tokens=tokens if tokenized else None, layout=reading.layout, encoding=reading.encoding,
             not_json=_lines(reading.not_json), not_utf_8=_lines(reading.not_utf_8), parted=_lines(found.parted),
             interrupted=None if reading.ended else True,
         )  # fmt: skip

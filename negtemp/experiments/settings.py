@@ -92,10 +92,6 @@ class Settings:
     def _filters(self, mask: tuple[int, ...]) -> Filters:
         return Filters(mask, **{name: getattr(self, name) for name in _FILTERS})
 
-    def to_dict(self) -> dict[str, Any]:
-        """As a header holds them; a run's name and its units' keys come from this."""
-        return {**dataclasses.asdict(self), "mask": list(self.mask)}
-
 
 class SettingsOptions(TypedDict, total=False):
     """The same as keywords of a Python call; a test holds the two alike."""

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -52,7 +52,7 @@ class Unit:
     def key(self, settings: Settings) -> str:
         """A hash of its content, 16 hexadecimal digits."""
         at = [number(self.temperature.temperature), number(self.temperature.beta)]
-        return f"{_digest([self.prompt, at, self.run_seed, self.repeat, settings.to_dict()]):016x}"
+        return f"{_digest([self.prompt, at, self.run_seed, self.repeat, asdict(settings)]):016x}"
 
 
 def _digest(content: list[Any]) -> int:
@@ -103,19 +103,6 @@ class SweepPlan:
             for repeat in range(self.repeats):  # product() would hold them all
                 for temperature in self.temperatures:
                     yield Unit(next(places), prompt, temperature, seed, repeat)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything that the records depend on, as a manifest holds it."""
-        return {
-            **self.settings.to_dict(),
-            "prompts": list(self.prompts),
-            "temperatures": [number(t.temperature) for t in self.temperatures],
-            "betas": [number(t.beta) for t in self.temperatures],
-            "seeds": list(self.seeds),
-            "repeats": self.repeats,
-            "deterministic": self.deterministic,
-            "steps": self.steps,
-        }
 
 
 def sweep(

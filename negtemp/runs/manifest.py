@@ -13,7 +13,7 @@ from typing import Any
 
 from negtemp.errors import RecordError
 from negtemp.printable import printable, printable_path
-from negtemp.records import Header, Json
+from negtemp.records import Header
 
 NAME = "manifest.json"
 _LONGEST_VALUE = 60
@@ -29,9 +29,6 @@ class Manifest:
 
     def with_session(self, session: Mapping[str, Any]) -> "Manifest":
         return replace(self, sessions=(*self.sessions, session))
-
-    def to_dict(self) -> Json:
-        return {**self.header.to_dict(), "units": self.units, "sessions": [dict(session) for session in self.sessions]}
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":
@@ -53,7 +50,8 @@ class Manifest:
         partial = folder / f"{NAME}.part"
         try:
             with partial.open("w", encoding="ascii") as file:
-                json.dump(self.to_dict(), file, indent=1)
+                own = {"units": self.units, "sessions": self.sessions}
+                json.dump(self.header.to_dict() | own, file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(folder / NAME)

@@ -6,16 +6,19 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.fingerprint import WHOLE
 from negtemp.model.threads import default_threads
 from negtemp.printable import printable_path
-from negtemp.records import EngineBuild, Header, JsonValue, ModelFile
+from negtemp.records import EngineBuild, Header, JsonValue, ModelFile, number
+from negtemp.theory.temperature import Temperature
 from negtemp.version import __version__
 
 
@@ -40,6 +43,28 @@ def header(command: str, engine: Engine, settings: Mapping[str, JsonValue]) -> H
     )
 
 
+def sampling(
+    settings: Settings, prompts: Sequence[str], temperatures: Sequence[Temperature], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """What a header's settings say of any generation; the name of a sweep's folder comes from this."""
+    return {
+        **asdict(settings),
+        "prompts": list(prompts),
+        "temperatures": [number(t.temperature) for t in temperatures],
+        "betas": [number(t.beta) for t in temperatures],
+        "seeds": list(seeds),
+    }
+
+
+def batches(engine: Engine, width: int) -> dict[str, Any]:
+    """In which batches an engine decodes `width` sequences, which the last bits of the logits depend on."""
+    return {
+        "threads": engine.threads or default_threads(),
+        "batch_width": width,
+        "batch_rows": engine.timing.rows(width),
+    }
+
+
 def digest(header: Header) -> str:
     """Ten hexadecimal digits that tell runs apart by model, library and settings."""
     fixed = [header.model.fingerprint, header.engine.to_dict(), dict(header.settings)]
@@ -47,7 +72,7 @@ def digest(header: Header) -> str:
 
 
 def session(engine: Engine, shape: BatchShape) -> dict[str, Any]:
-    """One sitting at a run: when, where, and in which batches, which the last bits of the logits depend on."""
+    """One sitting at a run: when, where, and in which batches."""
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": platform.node(),
@@ -55,7 +80,5 @@ def session(engine: Engine, shape: BatchShape) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
-        "threads": engine.threads or default_threads(),
-        "batch_width": shape.slots,
-        "batch_rows": engine.timing.rows(shape.slots),
+        **batches(engine, shape.slots),
     }

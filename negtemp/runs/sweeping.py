@@ -17,7 +17,9 @@ RUNS = Path("negtemp-runs")
 
 def header(engine: Engine, plan: SweepPlan) -> Header:
     """The head of a sweep's records."""
-    return provenance.header("sweep", engine, plan.to_dict())
+    own = {"repeats": plan.repeats, "deterministic": plan.deterministic, "steps": plan.steps}
+    described = provenance.sampling(plan.settings, plan.prompts, plan.temperatures, plan.seeds)
+    return provenance.header("sweep", engine, described | own)
 
 
 def own_folder(head: Header) -> Path:

@@ -32,6 +32,10 @@ _SHADES = ("", "#5b7fb5", "#7f8f9e", "#a39f78", "#c8a83c", "#e0a000 bold")
 _ESCAPE = "dim"
 
 
+class Line(str):
+    """A text that is drawn on one line however narrow the terminal is, as one that holds a path must be."""
+
+
 def stdout(file: IO[str] | None = None) -> Console:
     """The console of results: as wide as the terminal, or as what it holds where there is no terminal."""
     stream = file or sys.stdout

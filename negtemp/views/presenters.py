@@ -2,8 +2,7 @@
 
 A command calls its presenter while it runs, `show` calls the same one for a saved run. Parts are rich's renderables for
 the width of the console that is given, so that a terminal, a pipe, a page or a notebook can draw them. `run` streams
-while it runs (`cli.rendering`); its presenter here is for what was saved. It leaves out the table by beta, whose
-summaries an experiment makes (`views.sweep`).
+while it runs (`cli.output`); its presenter here is for what was saved.
 """
 
 from collections import defaultdict
@@ -31,6 +30,7 @@ from negtemp.records import (
     Scanned,
     Spectrum,
     Step,
+    Summary,
     Thermo,
     Trial,
     number,
@@ -41,6 +41,7 @@ from negtemp.views import audit as audit_view
 from negtemp.views import census as census_view
 from negtemp.views import console, geometry, thermo
 from negtemp.views import scan as scan_view
+from negtemp.views import sweep as sweep_view
 from negtemp.views import trials as trials_view
 from negtemp.views import verdicts as verdicts_view
 
@@ -184,8 +185,10 @@ def difference(header: Header, records: Iterable[Record], out: Console, everythi
     yield from (audit_view.change_summary(r) for r in kept if isinstance(r, Difference))
 
 
-def scan(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
-    """`scan`: the tokens found most often, and a line for each file."""
+def scan(
+    header: Header, records: Iterable[Record], out: Console, everything: bool = False, searched: int | None = None
+) -> Parts:
+    """`scan`: the tokens found most often, and a line for each file. `searched` tokens, where that is known."""
     files: list[tuple[Scanned, list[Occurrence]]] = []
     occurrences: list[Occurrence] = []
     for record in records:
@@ -194,7 +197,12 @@ def scan(header: Header, records: Iterable[Record], out: Console, everything: bo
         elif isinstance(record, Scanned):
             files.append((record, occurrences))
             occurrences = []
-    yield from scan_view.report(files, None, everything, out)
+    yield from scan_view.report(files, searched, everything, out)
+
+
+def sweep(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """`sweep`: the table by beta of its Summaries (`experiments.summary`)."""
+    return sweep_view.by_beta([r for r in records if isinstance(r, Summary)], out)
 
 
 def unknown(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
@@ -218,6 +226,7 @@ PRESENTERS: Mapping[str, Presenter] = {
     "audit --diff": difference,
     "census": census,
     "scan": scan,
+    "sweep": sweep,
 }
 
 

@@ -27,7 +27,7 @@ _UNITS = {"json": "string", "parquet": "string"}
 def report(
     files: Sequence[tuple[Scanned, Sequence[Occurrence]]], searched: int | None, every: bool, out: Console
 ) -> Iterator[RenderableType]:
-    """All parts, top to bottom; a plain string is not to be wrapped. `searched` is None where it was not saved."""
+    """All parts, top to bottom. `searched` is None where it was not saved."""
     found = sorted(
         (one for _, occurrences in files for one in occurrences if one.tokens != 0),
         key=lambda one: -(one.tokens or one.strings),
@@ -38,10 +38,12 @@ def report(
         whole = Measurement.get(out, out.options.update(max_width=_ANY_WIDTH), rows).maximum
         yield from [rows] if whole <= out.width else map(paragraph, shown)
     if len(shown) < len(found):
-        yield f" … {len(shown)} of {len(found)}; {_hidden(found[len(shown) :])}; --all and --json give all"
+        yield console.Line(
+            f" … {len(shown)} of {len(found)}; {_hidden(found[len(shown) :])}; --all and --json give all"
+        )
     if searched is not None:
         were = "was" if searched == 1 else "were"
-        yield f"{counted(searched, 'suspect token')} that a text can hold {were} searched for."
+        yield console.Line(f"{counted(searched, 'suspect token')} that a text can hold {were} searched for.")
     for one, occurrences in files:
         yield summary(one, [other for other in occurrences if other.tokens != 0])
 
@@ -62,11 +64,11 @@ def table(found: Sequence[Occurrence]) -> Table:
     return made
 
 
-def paragraph(one: Occurrence) -> str:
+def paragraph(one: Occurrence) -> console.Line:
     """The same of one token in three lines."""
     tokens = "" if one.tokens is None else f"{counted(one.tokens, 'token')}, "
     figures = f"{tokens}{counted(one.strings, 'string')}, id {one.token_id}, p {probability(one.probability)}"
-    return f"{printable(one.raw)}\n  {figures}, verdict {one.verdict or '-'}\n  {_first_at(one)}"
+    return console.Line(f"{printable(one.raw)}\n  {figures}, verdict {one.verdict or '-'}\n  {_first_at(one)}")
 
 
 def _first_at(one: Occurrence) -> str:
@@ -79,7 +81,7 @@ def _hidden(found: Sequence[Occurrence]) -> str:
     return f"the others: {strings}" if found[0].tokens is None else f"the others: {counted(tokens, 'token')}, {strings}"
 
 
-def summary(one: Scanned, found: Sequence[Occurrence]) -> str:
+def summary(one: Scanned, found: Sequence[Occurrence]) -> console.Line:
     """One line for a file, given the rows that are about it."""
     size = f"{one.file}: {counted(one.size, 'byte')}, {counted(one.texts, _UNITS.get(one.layout or '', 'line'))}"
     inside = sum(other.strings for other in found)
@@ -89,7 +91,7 @@ def summary(one: Scanned, found: Sequence[Occurrence]) -> str:
         counts = f"{counted(one.tokens, 'suspect token')}, their text stands in {counted(inside, 'place')}"
         others = one.strings - inside
         counts += f"; {counted(others, 'more place')} with text that is tokenized otherwise" if others else ""
-    return "; ".join([f"{size}: {counts}", *remarks(one)])
+    return console.Line("; ".join([f"{size}: {counts}", *remarks(one)]))
 
 
 def remarks(one: Scanned) -> Iterator[str]:
