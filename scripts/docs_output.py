@@ -7,7 +7,7 @@ Above an indented block a page may say which command made it:
     <!-- made by: negtemp compare -->
 
 The command is a line for bash, run in the repository with the bundled model and this environment's `negtemp`, 104
-columns wide. A first line `$ negtemp ...` of the block stays; what follows it is replaced. `--check` changes nothing,
+columns wide. A first line `$ negtemp ...` of the block stays; what follows it is replaced. `--check` changes nothing;
 it exits with 1 where a block differs by more than its speed (`tokens/s`). Blocks without the comment, as of models
 that are fetched first, are left alone. Last bits of the logits depend on the processor, so a block may rightly
 differ on another one; the figures' page names the machine.
