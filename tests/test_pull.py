@@ -98,8 +98,8 @@ def test_a_killed_pull_goes_on_where_it_was(hub: Hub, cache: Path, environment: 
         assert hub.started.acquire(timeout=120)
         while not (begun := [path for path in cache.rglob("*.incomplete") if path.stat().st_size]):
             assert first.poll() is None
-        size = begun[0].stat().st_size
         first.send_signal(signal.SIGKILL)
+    size = begun[0].stat().st_size  # what was written up to the end of the process
     hub.held.set()
     assert 0 < size < 20_000_000
     done = pull(NAME)

@@ -249,4 +249,4 @@ def test_llama_servers_own_options_reach_it_whole() -> None:
     command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     context = command.make_context("serve", ["-m", "model.gguf", *given])
     assert context.args == given
-    assert context.params["model"] == Path("model.gguf")
+    assert context.params["model"] == "model.gguf"
