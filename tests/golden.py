@@ -22,6 +22,7 @@ from negtemp.records import (
     Header,
     LocalModel,
     MatrixGeometry,
+    Merged,
     ModelFile,
     Occurrence,
     Placement,
@@ -217,5 +218,9 @@ RECORDS: tuple[Record, ...] = (
             reference="hf:org/x", revision="a" * 40,
         ),
         engine=EngineBuild(llama_cpp_python="0.3.36", patches=(), patched=True), settings={},
+    ),
+    Merged(
+        runs=("runs/big/shard-1-of-2", "é"), units=9, finished=5, added=4, failed=1, missing={"2/2": 4},
+        machines=("a", "b"), platforms=("Linux",),
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 
 from negtemp.errors import NegtempError, OutputError, RecordError, UsageError
 from negtemp.records import Completion, EngineBuild, Failure, Header, ModelFile, Record, Step
+from negtemp.runs.manifest import Manifest
 from negtemp.runs.reading import load_run
 from negtemp.runs.store import Keys, Store
 from negtemp.theory.temperature import Temperature
@@ -55,7 +56,7 @@ def unit(number: int, steps: bool) -> list[Record]:
 
 def store(folder: Path, head: Header | None = None) -> Store:
     """The run directory, begun or resumed."""
-    return Store(folder, head or header(), UNITS, {"machine": "here"})
+    return Store(folder, Manifest(head or header(), UNITS), {"machine": "here"})
 
 
 def filled(folder: Path, count: int, steps: bool = False) -> Path:

@@ -9,6 +9,7 @@ from negtemp.cli.census import census
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
+from negtemp.cli.merge import merge
 from negtemp.cli.models import models, pull
 from negtemp.cli.repeat import repeat
 from negtemp.cli.reproduce import reproduce
@@ -36,6 +37,7 @@ app.command()(compare)
 app.command()(spectrum)
 app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
+app.command()(merge)
 app.command()(show)
 app.command()(audit)
 app.command()(census)

@@ -1,8 +1,9 @@
-"""Ctrl-C and SIGTERM during a long run: the first ends it in order, the second at once.
+"""Ctrl-C, SIGTERM and SIGUSR1 during a long run: the first ends it in order, the second at once.
 
-The first raises KeyboardInterrupt in the main thread as soon as llama.cpp returns from the decode under way. Python
-runs no handler before that, so a thread reads the signals from a pipe: it says what is going on where a decode takes
-long, and ends the process at the second signal whatever the main thread is doing. What is saved by then is whole.
+The first sets an event, and the run ends once what has begun is finished. Python runs no handler while llama.cpp
+computes, so a thread reads the signals from a pipe: it says what is going on where that takes long, and ends the
+process at the second signal whatever the main thread is doing. What is saved by then is whole. SIGUSR1 is what Slurm
+sends before a job's time is up (`#SBATCH --signal`).
 """
 
 import contextlib
@@ -21,18 +22,16 @@ _PATIENCE_SECONDS = 1.0
 
 @contextlib.contextmanager
 def graceful_stop() -> Iterator[threading.Event]:
-    """The event is set by the first signal, for code that may not see the KeyboardInterrupt. Main thread only."""
+    """The event is set by the first signal. Main thread only."""
     seen = threading.Event()
 
-    def first_raises(number: int, frame: FrameType | None) -> None:
-        if not seen.is_set():
-            seen.set()
-            raise KeyboardInterrupt
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.set()
 
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, first_raises) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     thread = threading.Thread(target=_watch, args=(reader,), daemon=True)
     thread.start()
     try:
@@ -51,7 +50,7 @@ def _watch(reader: int) -> None:
     if not os.read(reader, 1):
         return
     if not select.select([reader], [], [], _PATIENCE_SECONDS)[0]:
-        _say("stopping after the decode under way; once more stops at once")
+        _say("finishing what has begun; once more stops at once")
     if os.read(reader, 1):
         _say("stopped at once; all that is saved is whole")
         os._exit(STATUS)

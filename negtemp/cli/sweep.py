@@ -1,6 +1,7 @@
 """`negtemp sweep`: prompts × temperatures × seeds into a run directory that survives anything."""
 
 import math
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,29 @@ Parallel = Annotated[
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", rich_help_panel=_SWEEP, help="one sequence at a time, to the last bit")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="I/N", rich_help_panel=_SWEEP, show_default="all units",
+        help="the I-th of N parts, in a folder of its own; slurm for an array's task; negtemp merge puts them together",
+    ),
+]  # fmt: skip
+WorkerCount = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", rich_help_panel=_SWEEP, show_default="1, or one a device",
+        help="processes, each with a model of its own",
+    ),
+]  # fmt: skip
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices", metavar="LIST", rich_help_panel=_SWEEP, help="GPUs for the workers in turn, as 0,1 or UUIDs"
+    ),
+]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", rich_help_panel=_SWEEP, help="run units again that could not be generated")
+]
 Steps = Annotated[bool, typer.Option("--steps", rich_help_panel="Output", help="keep a record of every token as well")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", rich_help_panel=_SWEEP, help="say how many units, how much memory and time")
@@ -70,6 +94,10 @@ def sweep(
     sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
+    workers: WorkerCount = None,
+    devices: Devices = None,
+    shard: ShardOption = None,
+    retry_failed: RetryFailed = False,
     steps: Steps = False,
     dry_run: DryRun = False,
     json: options.Json = False,
@@ -85,12 +113,12 @@ def sweep(
     given = {name for name in context.params if context.get_parameter_source(name).name != "DEFAULT"}  # type: ignore[union-attr]
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
-    with (
-        session.open_engine(wanted["model"], wanted["n_gpu_layers"], wanted["threads"]) as engine,
-        outputs.opened(json) as out,
-    ):
+    execution = _execution(wanted)
+    # where workers have the devices, the model is opened here for its tokens only
+    layers = 0 if execution.devices else wanted["n_gpu_layers"]
+    with session.open_engine(wanted["model"], layers, wanted["threads"]) as engine, outputs.opened(json) as out:
         session.remark_on_prompts(engine, what.prompts)
-        runner = SweepRunner(engine, what, wanted["parallel"], wanted["output"], out)
+        runner = SweepRunner(engine, what, wanted["output"], execution, out)
         if dry_run:
             runner.forecast()
             return
@@ -102,6 +130,22 @@ def _from_plan(plan_file: Any, path: Path, given: set[str]) -> dict[str, Any]:
     """The plan's values, less what the command line decides."""
     decided = given | {name for group in plan_file.GROUPS if given & set(group) for name in group}
     return {name: value for name, value in plan_file.read(path).items() if name not in decided}
+
+
+def _execution(wanted: dict[str, Any]) -> Any:
+    """How to run it. Raises UsageError."""
+    from negtemp.cli.sweep_runner import Execution
+    from negtemp.errors import UsageError
+    from negtemp.runs.shards import WHOLE, Shard
+
+    devices = tuple(name.strip() for name in (wanted["devices"] or "").split(",") if name.strip())
+    workers = wanted["workers"] if wanted["workers"] is not None else len(devices) or 1
+    if workers < max(1, len(devices)):
+        raise UsageError(f"--workers is {workers}; give at least {max(1, len(devices))}, one for each device")
+    return Execution(
+        parallel=wanted["parallel"], shard=Shard.of_text(wanted["shard"], os.environ) if wanted["shard"] else WHOLE,
+        retry_failed=wanted["retry_failed"], workers=workers, devices=devices, n_gpu_layers=wanted["n_gpu_layers"],
+    )  # fmt: skip
 
 
 def _plan(wanted: dict[str, Any]) -> Any:

@@ -1,8 +1,10 @@
 """A sweep from the command line: open its run directory, run what is left, say how far it came, draw the table."""
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -14,10 +16,13 @@ from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.model import ALL_LAYERS
 from negtemp.printable import printable_path
-from negtemp.records import Failure, Record, Step
+from negtemp.records import Completion, Failure, Record, Step
 from negtemp.runs import reading, sweeping
+from negtemp.runs.shards import WHOLE, Shard
 from negtemp.runs.store import Store
+from negtemp.runs.workers import Workers
 from negtemp.views import console, presenters, progress
 from negtemp.views import sweep as view
 
@@ -25,20 +30,38 @@ _PARTIAL = 4
 _REASONS_SHOWN = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How the units are run: sequences decoded together, which shard, again those that failed, on which processes."""
+
+    parallel: int | None = None
+    shard: Shard = WHOLE
+    retry_failed: bool = False
+    workers: int = 1
+    devices: tuple[str, ...] = ()
+    n_gpu_layers: int = ALL_LAYERS
+
+    @property
+    def in_processes(self) -> bool:
+        return self.workers > 1 or bool(self.devices)
+
+
 class SweepRunner:
     """A plan on an engine, in a run directory of its own or the one that is named."""
 
-    def __init__(self, engine: Engine, plan: SweepPlan, parallel: int | None, folder: Path | None, out: Output) -> None:
-        self._engine, self._plan, self._out = engine, plan, out
-        self._shape = experiment.batch_shape(engine, plan, parallel)
+    def __init__(self, engine: Engine, plan: SweepPlan, folder: Path | None, execution: Execution, out: Output) -> None:
+        self._engine, self._plan, self._execution, self._out = engine, plan, execution, out
+        self._units_in_all = execution.shard.count(len(plan))
+        self._shape = experiment.batch_shape(engine, plan, execution.parallel)
         self._header = sweeping.header(engine, plan)
-        self._folder = folder or sweeping.own_folder(self._header)
+        self._folder = execution.shard.folder(folder or sweeping.own_folder(self._header))
         self._err = console.stderr()
 
     def forecast(self) -> None:
         """Show what the sweep will take; nothing is saved."""
         finished = sweeping.finished(self._folder, self._header)
-        found = experiment.forecast(self._engine, self._plan, self._shape, finished)
+        engines = self._execution.workers
+        found = experiment.forecast(self._engine, self._plan, self._shape, finished, self._units_in_all, engines)
         self._out.begin(self._header)
         self._out.write(found)
         rows = [*view.forecast(found), ("folder", printable_path(self._folder))]
@@ -47,38 +70,56 @@ class SweepRunner:
     def run(self) -> int:
         """Run what is left; the exit status. Raises NegtempError, after saying how far it came."""
         with interruption.graceful_stop() as interrupted:
-            store = sweeping.open_store(self._folder, self._engine, self._plan, self._shape)
+            how = self._execution
+            store = sweeping.open_store(
+                self._folder, self._engine, self._plan, self._shape, how.shard, how.retry_failed
+            )
             try:
                 with store:
                     self._announce(store)
                     self._run(store, interrupted)
-            except KeyboardInterrupt:
-                self._err.print()
-                self._say_how_far(store, "interrupted: ")
-                return interruption.STATUS
             except BrokenPipeError:
                 raise
             except (NegtempError, OSError):
                 self._say_how_far(store)
                 raise
+            if interrupted.is_set() and store.saved < self._units_in_all:
+                self._err.print()
+                self._say_how_far(store, "interrupted: ")
+                return interruption.STATUS
         return self._end()
 
     def _announce(self, store: Store) -> None:
         finished = f", {store.saved:,} of them finished" if store.saved else ""
-        parts = [f"{len(self._plan):,} units{finished}", f"{self._shape.slots} at once", printable_path(self._folder)]
+        how = self._execution
+        shard = "" if how.shard == WHOLE else f" of shard {how.shard}"
+        workers = f"{how.workers} workers, " if how.in_processes else ""
+        parts = [
+            f"{self._units_in_all:,} units{shard}{finished}", f"{workers}{self._shape.slots} at once",
+            printable_path(self._folder),
+        ]  # fmt: skip
         self._err.print(console.title(self._header, " · ".join(parts)), style="dim", soft_wrap=True)
 
     def _run(self, store: Store, interrupted: Event) -> None:
         self._out.begin(self._header)
-        records = self._out.tee(sweeping.resume(self._engine, self._plan, self._shape, store))
+        records = self._out.tee(self._records(store, interrupted))
         units = (record for record in records if not isinstance(record, Step))
-        for _ in progress.tracked(units, len(self._plan), "sweep", self._err, store.saved):
-            if interrupted.is_set():
-                raise KeyboardInterrupt
+        for _ in progress.tracked(units, self._units_in_all, "sweep", self._err, store.saved):
+            pass
+
+    def _records(self, store: Store, interrupted: Event) -> Iterator[Step | Completion | Failure]:
+        """What is left, here or on workers, each saved; once interrupted, only what has begun."""
+        how = self._execution
+        left = sweeping.unfinished(self._plan, store, how.shard)
+        if not how.in_processes:
+            going_on = itertools.takewhile(lambda _: not interrupted.is_set(), left)
+            return sweeping.resume(self._engine, self._plan, self._shape, store, going_on)
+        job = sweeping.job(self._engine, self._plan, self._shape, how.workers, how.n_gpu_layers)
+        return sweeping.kept(Workers(job, how.workers, how.devices).run(left, interrupted.is_set), store)
 
     def _say_how_far(self, store: Store, begin: str = "") -> None:
         command = shell_command(["negtemp", *sys.argv[1:]], sys.stderr.encoding)
-        saved = f"{store.saved:,} of {len(self._plan):,} units are saved in {printable_path(self._folder)}"
+        saved = f"{store.saved:,} of {self._units_in_all:,} units are saved in {printable_path(self._folder)}"
         self._err.print(f"{begin}{saved}; go on with:\n  {command}", soft_wrap=True)
 
     def _end(self) -> int:

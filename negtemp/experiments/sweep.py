@@ -11,13 +11,12 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import product
 from typing import Any
 
 from negtemp.errors import PromptError, UsageError
-from negtemp.experiments.settings import PROMPT, Settings
+from negtemp.experiments.settings import PROMPT, SETTINGS, Settings
 from negtemp.model.engine.engine import BatchShape, Engine, Request
 from negtemp.model.engine.request import check_seed
 from negtemp.model.llama.context import cache_bytes, free_bytes
@@ -96,27 +95,50 @@ class SweepPlan:
     def units_per_prompt(self) -> int:
         return len(self.temperatures) * len(self.seeds) * self.repeats
 
+    def unit(self, number: int) -> Unit:
+        """The unit at a place, counted prompt by prompt, then by seed, repeat and temperature."""
+        rest, temperature = divmod(number, len(self.temperatures))
+        rest, repeat = divmod(rest, self.repeats)
+        prompt, seed = divmod(rest, len(self.seeds))
+        return Unit(number, self.prompts[prompt], self.temperatures[temperature], self.seeds[seed], repeat)
+
     def units(self) -> Iterator[Unit]:
-        """Every unit, prompt by prompt."""
-        places = itertools.count()
-        for prompt, seed in product(self.prompts, self.seeds):
-            for repeat in range(self.repeats):  # product() would hold them all
-                for temperature in self.temperatures:
-                    yield Unit(next(places), prompt, temperature, seed, repeat)
+        """Every unit, in the order of their places."""
+        return map(self.unit, range(len(self)))
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "SweepPlan":
+        """The plan of a sweep whose header holds these settings. Raises UsageError where it is that of no sweep."""
+        try:
+            settings = {name: value for name, value in saved.items() if name in SETTINGS}
+            return cls(
+                tuple(saved["prompts"]),
+                tuple(map(_temperature, saved["temperatures"], saved["betas"])),
+                tuple(saved["seeds"]), saved["repeats"], Settings(**settings | {"mask": tuple(settings["mask"])}),
+                saved["deterministic"], saved["steps"],
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"these are not the settings of a sweep: {type(error).__name__} {error}") from None
+
+
+def _temperature(temperature: float | str, beta: float | str) -> Temperature:
+    """A temperature as JSON holds it, both numbers as they were typed."""
+    return Temperature(float(temperature), float(beta))
 
 
 def sweep(
-    engine: Engine, plan: SweepPlan, shape: BatchShape, finished: Container[str] = ()
+    engine: Engine, plan: SweepPlan, shape: BatchShape, units: Iterable[Unit] | None = None
 ) -> Iterator[Step | Completion | Failure]:
-    """A Completion or a Failure for every unit whose key is not `finished`, in order of completion.
+    """A Completion or a Failure for every one of the plan's `units`, in order of completion; for all without any.
 
-    With `plan.steps`, a unit's Steps come together, right before its Completion. Raises DecodeError.
+    Units are taken one at a time, as the engine has room. An iterator of them that raises StopIteration has none just
+    now; it is asked again as long as others are under way. With `plan.steps`, a unit's Steps come together, right
+    before its Completion. Raises DecodeError.
     """
-    prompts = tokenized(engine.model.vocabulary, plan)
     under_way: dict[int, Unit] = {}
     steps: dict[int, list[Step]] = {}
-    yield from _unreadable(plan, prompts, finished)
-    for record in engine.stream(_requests(engine, plan, prompts, finished, under_way), shape):
+    requests = _Requests(engine, plan, plan.units() if units is None else units, under_way)
+    for record in requests.answered(engine, shape):
         if isinstance(record, Step):
             if plan.steps:
                 steps.setdefault(record.sequence, []).append(record)
@@ -141,32 +163,43 @@ def tokenized(vocabulary: Vocabulary, plan: SweepPlan) -> Tokenized:
     return {prompt: attempt(prompt) for prompt in plan.prompts}
 
 
-def _unreadable(plan: SweepPlan, prompts: Tokenized, finished: Container[str]) -> Iterator[Failure]:
-    """Failures of the units whose prompt cannot be tokenized."""
-    if not any(isinstance(found, PromptError) for found in prompts.values()):
-        return
-    for unit in plan.units():
-        problem, key = prompts[unit.prompt], unit.key(plan.settings)
-        if isinstance(problem, PromptError) and key not in finished:
-            yield Failure(
-                sequence=unit.number, prompt=unit.prompt, temperature=unit.temperature, seed=unit.seed,
-                reason=str(problem), unit=key, run_seed=unit.run_seed, repeat=unit.repeat,
-            )  # fmt: skip
+class _Requests(Iterator[Request]):
+    """Requests for units, each noted in `under_way`; one whose prompt cannot be tokenized is a Failure at once."""
 
+    def __init__(self, engine: Engine, plan: SweepPlan, units: Iterable[Unit], under_way: dict[int, Unit]) -> None:
+        self._units, self._under_way, self._settings = iter(units), under_way, plan.settings
+        self._prompts = tokenized(engine.model.vocabulary, plan)
+        self._filters = plan.settings.filters(engine.model.vocabulary)
+        self._context = _context(engine, plan)
+        self._unreadable: list[Failure] = []
 
-def _requests(
-    engine: Engine, plan: SweepPlan, prompts: Tokenized, finished: Container[str], under_way: dict[int, Unit]
-) -> Iterator[Request]:
-    """Requests for the other units, each noted in `under_way`."""
-    settings = plan.settings
-    filters, ctx_size = settings.filters(engine.model.vocabulary), _context(engine, plan)
-    most = settings.tokens(ctx_size)
-    for unit in plan.units():
-        ids = prompts[unit.prompt]
-        if isinstance(ids, PromptError) or unit.key(settings) in finished:
-            continue
-        under_way[unit.number] = unit
-        yield Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, most, ctx_size, filters)
+    def answered(self, engine: Engine, shape: BatchShape) -> Iterator[Step | Completion | Failure]:
+        """What the engine yields for these requests, and a Failure for each unit that it cannot be asked for."""
+        for record in engine.stream(self, shape):
+            yield from self._failures()
+            yield record
+        yield from self._failures()
+
+    def _failures(self) -> Iterator[Failure]:
+        while self._unreadable:
+            yield self._unreadable.pop(0)
+
+    def __next__(self) -> Request:
+        while True:
+            unit = next(self._units)
+            self._under_way[unit.number] = unit
+            ids = self._prompts[unit.prompt]
+            if not isinstance(ids, PromptError):
+                return self._request(unit, ids)
+            self._unreadable.append(self._unanswered(unit, str(ids)))
+
+    def _unanswered(self, unit: Unit, reason: str) -> Failure:
+        at = unit.temperature
+        return Failure(sequence=unit.number, prompt=unit.prompt, temperature=at, seed=unit.seed, reason=reason)
+
+    def _request(self, unit: Unit, ids: tuple[int, ...]) -> Request:
+        most = self._settings.tokens(self._context)
+        return Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, most, self._context, self._filters)
 
 
 def _context(engine: Engine, plan: SweepPlan) -> int:
@@ -200,17 +233,24 @@ def _batch_shape(engine: Engine, plan: SweepPlan, lengths: Sequence[int], slots:
     return engine.batch_shape(slots, sum(lengths[:live]) + slots * growth, longest, plan.deterministic)
 
 
-def forecast(engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int = 0) -> Forecast:
-    """Time and memory expected, from a trial of a few steps. Raises DecodeError."""
-    left = len(plan) - finished
+def forecast(
+    engine: Engine, plan: SweepPlan, shape: BatchShape, finished: int = 0, units: int | None = None, engines: int = 1
+) -> Forecast:
+    """Time and memory expected of `units`, or of all, on so many engines, from a trial of a few steps.
+
+    Engines beside this one are taken to be as fast: true of one to a device. Raises DecodeError.
+    """
+    units = len(plan) if units is None else units
+    left = units - finished
     most = plan.settings.tokens(_context(engine, plan))
     tokens = left * most
     model = engine.model
     logits = 4 * model.vocabulary.size * shape.sequences(256)
-    steps = math.ceil(left / shape.slots) * most
+    sequences = shape.slots * engines
+    steps = math.ceil(left / sequences) * most
     return Forecast(
-        units=len(plan), finished=finished, sequences=shape.slots, tokens=tokens,
-        memory=model.path.stat().st_size + cache_bytes(model, shape.cells) + logits,
+        units=units, finished=finished, sequences=sequences, tokens=tokens,
+        memory=model.path.stat().st_size + engines * (cache_bytes(model, shape.cells) + logits),
         seconds=_seconds_a_step(engine, plan, shape) * steps if left else 0.0,
     )  # fmt: skip
 
@@ -221,8 +261,7 @@ def _seconds_a_step(engine: Engine, plan: SweepPlan, shape: BatchShape) -> float
         plan.settings, n_predict=min(_TRIAL_TOKENS, plan.settings.tokens(_TRIAL_TOKENS)), ignore_eos=True
     )
     trial = replace(plan, settings=settings, seeds=tuple(range(shape.slots)), steps=False)
-    prompts = tokenized(engine.model.vocabulary, trial)
-    asked = (r for r, _ in zip(_requests(engine, trial, prompts, (), {}), range(shape.slots), strict=False))
+    asked = itertools.islice(_Requests(engine, trial, trial.units(), {}), shape.slots)
     drawn: dict[int, list[float]] = {}
     for record in engine.stream(asked, shape):
         if isinstance(record, Step):

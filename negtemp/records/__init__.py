@@ -7,7 +7,7 @@ census        Plateau (one context), Census (once, last): how many tokens were n
 generation    Header (once, first), Step (one token), Completion (one finished sequence), Failure
 geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
 local_model   LocalModel (one model that lies on this machine)
-sweep         Forecast (what a sweep will take), Summary (what came out at one temperature)
+sweep         Forecast (what a sweep will take), Summary (what came out at one temperature), Merged (shards together)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
 trial         Trial (one token that the model was asked to say), Repetition (once, last)
 verdict       ClaimVerdict (one claim of the article), PublishedToken (one that others have named)
@@ -20,7 +20,7 @@ from negtemp.records.generation import Completion, EngineBuild, Failure, Header,
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
 from negtemp.records.local_model import LocalModel
-from negtemp.records.sweep import Estimate, Forecast, Summary
+from negtemp.records.sweep import Estimate, Forecast, Merged, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial, Verdict
 from negtemp.records.verdict import ClaimVerdict, PublishedToken
@@ -44,6 +44,7 @@ __all__ = [
     "JsonValue",
     "LocalModel",
     "MatrixGeometry",
+    "Merged",
     "ModelFile",
     "Occurrence",
     "Placement",

@@ -1,4 +1,9 @@
-"""The records about a sweep as a whole: Forecast, what it will take, and Summary, what came out at a temperature."""
+"""The records about a sweep as a whole.
+
+Forecast    what it will take
+Summary     what came out at one temperature
+Merged      what came of putting its shards together
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
@@ -53,3 +58,25 @@ class Summary(Record):
     figures: Mapping[str, Estimate]
     categories: Mapping[str, Estimate]
     stops: Mapping[str, Estimate]
+
+
+@record
+class Merged(Record):
+    """Runs of one sweep that were put together.
+
+    runs       the folders that went in
+    units      of the whole sweep; `finished` of them are in the merged run, `added` by this merge
+    failed     of those added, how many could not be generated anywhere
+    missing    units that no run has finished, by the shard whose they are (`2/4`); by `all` where there are no shards
+    machines, platforms    where the runs were made: where they differ, so may the last bits of the logits
+    """
+
+    kind: ClassVar[str] = "merged"
+    runs: tuple[str, ...]
+    units: int
+    finished: int
+    added: int
+    failed: int
+    missing: Mapping[str, int]
+    machines: tuple[str, ...]
+    platforms: tuple[str, ...]

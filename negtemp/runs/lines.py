@@ -19,11 +19,12 @@ FINISHING = (Completion.kind, Failure.kind)
 
 
 class Finished(NamedTuple):
-    """One finished unit: its lines, the last of which names it, its key, and where it ends in the file."""
+    """A finished unit: its lines, the last of which names it, its key, its end in the file, whether it failed."""
 
     lines: list[str]
     unit: str | None
     end: int
+    failed: bool
 
 
 def finished_units(path: Path) -> Iterator[Finished]:
@@ -41,7 +42,7 @@ def finished_units(path: Path) -> Iterator[Finished]:
             if damaged:
                 shown = printable_path(path)
                 raise RecordError(f"line {damaged} of {shown} is damaged; remove that line to run its unit again")
-            yield Finished(lines, fields.get("unit"), end)
+            yield Finished(lines, fields.get("unit"), end, fields["kind"] == Failure.kind)
             lines = []
 
 

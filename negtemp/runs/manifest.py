@@ -1,7 +1,8 @@
 """What a run directory says about itself: `manifest.json`, written before anything else and whole or not at all.
 
-It is the run's Header, the number of its units, and one entry for each sitting at it. Settings, model and library are
-fixed by the first sitting; when and where the others took place may differ. It leaves out the records (`store`).
+It is the run's Header, the number of its units, which shard of them it holds where it is one, and one entry for each
+sitting at it. Settings, model and library are fixed by the first sitting; when and where the others took place may
+differ. It leaves out the records (`store`).
 """
 
 import json
@@ -26,6 +27,7 @@ class Manifest:
     header: Header
     units: int
     sessions: tuple[Mapping[str, Any], ...] = ()
+    shard: str | None = None
 
     def with_session(self, session: Mapping[str, Any]) -> "Manifest":
         return replace(self, sessions=(*self.sessions, session))
@@ -36,7 +38,7 @@ class Manifest:
         shown = printable_path(folder)
         try:
             fields = json.loads((folder / NAME).read_text(encoding="utf-8-sig"))
-            return cls(Header.from_dict(fields), fields["units"], tuple(fields["sessions"]))
+            return cls(Header.from_dict(fields), fields["units"], tuple(fields["sessions"]), fields.get("shard"))
         except FileNotFoundError:
             return None
         except RecordError as error:
@@ -50,7 +52,8 @@ class Manifest:
         partial = folder / f"{NAME}.part"
         try:
             with partial.open("w", encoding="ascii") as file:
-                own = {"units": self.units, "sessions": self.sessions}
+                shard = {"shard": self.shard} if self.shard else {}
+                own = {"units": self.units, **shard, "sessions": self.sessions}
                 json.dump(self.header.to_dict() | own, file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())

@@ -6,8 +6,9 @@
 
 Opening a directory again resumes it: what a crash tore is cut, finished units are known by their keys, other settings
 are refused with the difference, another process is refused while one writes. A write that fails is undone, so that a
-full disk leaves whole units only. fsync runs in a thread behind the writes, in their order; `close` waits for it, and
-its failures are raised by the next `save` or by `close`.
+full disk leaves whole units only. Failures may be taken out first, so that their units run again. fsync runs in a
+thread behind the writes, in their order; `close` waits for it, and its failures are raised by the next `save` or by
+`close`.
 """
 
 import bisect
@@ -22,7 +23,7 @@ from typing import Any
 
 from negtemp.errors import OutputError, UsageError
 from negtemp.printable import printable, printable_path
-from negtemp.records import Header, Record, to_line
+from negtemp.records import Record, to_line
 from negtemp.runs import lines, manifest
 from negtemp.runs.manifest import Manifest
 
@@ -47,8 +48,9 @@ class Keys:
 class Store:
     """A run directory open for writing. Close it, or use it as a context manager."""
 
-    def __init__(self, folder: Path, header: Header, units: int, session: Mapping[str, Any]) -> None:
-        """Begins or resumes the run. `finished` holds the keys of what is done, `saved` counts it.
+    def __init__(self, folder: Path, wanted: Manifest, session: Mapping[str, Any], retry_failed: bool = False) -> None:
+        """Begins or resumes the run that `wanted` describes. `finished` holds the keys of what is done, `saved` counts
+        it; with `retry_failed`, units that could not be generated are not done.
 
         Raises UsageError where the folder belongs to another run, RecordError where what it holds cannot be read,
         OutputError where another process writes it or it is not writable.
@@ -58,12 +60,14 @@ class Store:
         with self._refusals(), contextlib.ExitStack() as opened:
             folder.mkdir(parents=True, exist_ok=True)
             self._take_lock(opened)
-            described = self._described(Manifest(header, units))
+            described = self._described(wanted)
             path = folder / lines.NAME
             self._size = 0
+            if retry_failed:
+                _leave_out_failures(path)
             self.finished = Keys(self._recover(path))
             self.saved = len(self.finished)
-            if self.saved < units:
+            if self.saved < wanted.units:
                 described.with_session(session).write(folder)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             opened.callback(os.close, self._file)
@@ -90,6 +94,8 @@ class Store:
         if old is None and (self.folder / lines.NAME).exists():
             raise UsageError(f"{self._shown} holds {lines.NAME} but no manifest of a sweep; give another -o")
         changed = manifest.differences(old.header, new.header) if old else []
+        if old and old.shard != new.shard:
+            changed.append(f"shard: {old.shard or 'all'} → {new.shard or 'all'}")
         if changed:
             raise UsageError(f"{self._shown} is a run of other settings: {'; '.join(changed)}; give another -o")
         return old or new
@@ -119,6 +125,10 @@ class Store:
             return
         data = "".join(f"{to_line(waiting)}\n" for waiting in self._waiting).encode("utf-8")
         self._waiting.clear()
+        self.append(data)
+
+    def append(self, data: bytes) -> None:
+        """Keep the lines of one finished unit as they are. Raises OutputError as `save` does."""
         with self._refusals():
             self._syncer.check()
             self._require_place()
@@ -159,6 +169,22 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _leave_out_failures(path: Path) -> None:
+    """Replace the file, whole or not at all, by one without the units that could not be generated. Raises OSError."""
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            for unit in lines.finished_units(path):
+                if not unit.failed:
+                    file.writelines(line.encode("utf-8") for line in unit.lines)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 class _Syncer:

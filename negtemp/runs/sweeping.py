@@ -1,16 +1,19 @@
 """A sweep into a run directory: what is not finished runs, and is saved before anyone sees it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from negtemp.experiments.sweep import SweepPlan, sweep
+from negtemp.experiments.sweep import SweepPlan, Unit, sweep
 from negtemp.model.engine.engine import BatchShape, Engine
+from negtemp.model.threads import default_threads
 from negtemp.records import Completion, Failure, Header, Step
 from negtemp.runs import provenance
 from negtemp.runs.lines import NAME, finished_units
 from negtemp.runs.manifest import Manifest, differences
 from negtemp.runs.reading import iterate
+from negtemp.runs.shards import WHOLE, Shard
 from negtemp.runs.store import Store
+from negtemp.runs.worker import Job
 
 RUNS = Path("negtemp-runs")
 
@@ -35,19 +38,43 @@ def finished(folder: Path, head: Header) -> int:
     return sum(1 for _ in finished_units(folder / NAME))
 
 
-def open_store(folder: Path, engine: Engine, plan: SweepPlan, shape: BatchShape) -> Store:
+def open_store(
+    folder: Path, engine: Engine, plan: SweepPlan, shape: BatchShape, shard: Shard = WHOLE, retry_failed: bool = False
+) -> Store:
     """The run directory, begun or resumed. Raises UsageError, RecordError, OutputError."""
-    return Store(folder, header(engine, plan), len(plan), provenance.session(engine, shape))
+    named = None if shard == WHOLE else str(shard)
+    described = Manifest(header(engine, plan), shard.count(len(plan)), shard=named)
+    return Store(folder, described, provenance.session(engine, shape), retry_failed)
 
 
-def resume(engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store) -> Iterator[Step | Completion | Failure]:
-    """Every record of the units that are not finished, each once its unit is saved or as a step of one that will be.
+def unfinished(plan: SweepPlan, store: Store, shard: Shard = WHOLE) -> Iterator[Unit]:
+    """The units of a shard that its run directory does not hold, in order."""
+    mine = range(shard.number - 1, len(plan), shard.of)
+    return (unit for unit in map(plan.unit, mine) if unit.key(plan.settings) not in store.finished)
+
+
+def resume(
+    engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store, units: Iterable[Unit] | None = None
+) -> Iterator[Step | Completion | Failure]:
+    """Every record of these units, or of those that are not finished, each once its unit is saved or as a step of one
+    that will be.
 
     Raises DecodeError, OutputError.
     """
-    for record in sweep(engine, plan, shape, store.finished):
+    yield from kept(sweep(engine, plan, shape, unfinished(plan, store) if units is None else units), store)
+
+
+def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterator[Step | Completion | Failure]:
+    """The same records, each once it is saved. Raises OutputError."""
+    for record in records:
         store.save(record)
         yield record
+
+
+def job(engine: Engine, plan: SweepPlan, shape: BatchShape, workers: int, n_gpu_layers: int) -> Job:
+    """What each of so many workers here is told: the engine's model file and batches, its share of threads."""
+    threads = engine.threads or max(1, default_threads() // workers)
+    return Job(str(engine.model.path), dict(header(engine, plan).settings), n_gpu_layers, threads, shape.slots)
 
 
 def saved(engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path) -> Iterator[Step | Completion | Failure]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.printable import printable
-from negtemp.records import Estimate, Failure, Forecast, Summary
+from negtemp.records import Estimate, Failure, Forecast, Merged, Summary
 
 _EDGE, _GAP = 2, 3
 _NONE = Estimate(None, None, None)
@@ -46,6 +46,22 @@ def by_beta(summaries: Sequence[Summary], console: Console) -> Iterator[Table | 
         "stop reasons: Wilson",
         style="dim",
     )
+
+
+def merged(record: Merged) -> Iterator[str]:
+    """What came together and what is missing, a line each."""
+    failed = f", {record.failed:,} could not be generated" if record.failed else ""
+    yield (
+        f"{len(record.runs):,} runs merged: {record.finished:,} of {record.units:,} units, "
+        f"{record.added:,} of them new{failed}"
+    )
+    for shard, count in record.missing.items():
+        where = "" if shard == "all" else f" of shard {shard}"
+        yield f"missing: {count:,} units{where}"
+    for what, names in (("machines", record.machines), ("platforms", record.platforms)):
+        if len(names) > 1:
+            listed = printable(", ".join(names).encode(), keep=" ")
+            yield f"made on {len(names)} {what} ({listed}): the last bits of the logits may differ between them"
 
 
 def _columns(summaries: Sequence[Summary]) -> list[_Column]:
