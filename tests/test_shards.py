@@ -15,6 +15,7 @@ from negtemp.errors import RecordError, UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import SweepPlan, Unit
 from negtemp.records import Completion, EngineBuild, Failure, Header, ModelFile, Record, from_line
+from negtemp.runs import sweeping
 from negtemp.runs.lines import NAME
 from negtemp.runs.manifest import Manifest
 from negtemp.runs.merging import merge, shards_in
@@ -32,7 +33,7 @@ PLAN = SweepPlan(
 def header(plan: SweepPlan = PLAN, fingerprint: str = "ab") -> Header:
     model = ModelFile(name="m", description="", vocabulary=9, file="m.gguf", fingerprint=fingerprint)
     build = EngineBuild(llama_cpp_python="0", patches=("a.patch",), patched=True)
-    return Header(negtemp="0", command="sweep", model=model, engine=build, settings=plan.to_dict())
+    return Header(negtemp="0", command="sweep", model=model, engine=build, settings=sweeping.described(plan))
 
 
 def completion(unit: Unit, plan: SweepPlan = PLAN) -> Completion:
@@ -110,7 +111,7 @@ def test_an_array_that_is_none_or_has_gaps_is_refused(environment: dict[str, str
 
 
 def test_a_plan_comes_back_from_the_settings_that_a_header_holds() -> None:
-    saved = json.loads(json.dumps(PLAN.to_dict()))
+    saved = json.loads(json.dumps(sweeping.described(PLAN)))
     again = SweepPlan.from_dict(saved)
     assert again == PLAN
     assert [unit.key(again.settings) for unit in again.units()] == [unit.key(PLAN.settings) for unit in PLAN.units()]

@@ -17,6 +17,7 @@ from negtemp.errors import ModelError, UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.records import Completion, Failure, Step
+from negtemp.runs import sweeping
 from negtemp.runs.reading import load_run
 from negtemp.runs.worker import Job
 from negtemp.runs.workers import Answer, Workers
@@ -26,7 +27,7 @@ DETERMINISTIC = ["--deterministic", "--steps", "-n", "6", "--seeds", "1,2", "--b
 
 
 def job(path: Path, plan: SweepPlan, parallel: int | None = 2) -> Job:
-    return Job(str(path), plan.to_dict(), 0, 1, parallel)
+    return Job(str(path), sweeping.described(plan), 0, 1, parallel)
 
 
 def plan(repeats: int = 10, **settings: Any) -> SweepPlan:

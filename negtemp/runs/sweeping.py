@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from negtemp.experiments.sweep import SweepPlan, Unit, sweep
 from negtemp.model.engine.engine import BatchShape, Engine
@@ -18,11 +19,15 @@ from negtemp.runs.worker import Job
 RUNS = Path("negtemp-runs")
 
 
+def described(plan: SweepPlan) -> dict[str, Any]:
+    """The settings in the header of a plan's records; `SweepPlan.from_dict` reads them back."""
+    own = {"repeats": plan.repeats, "deterministic": plan.deterministic, "steps": plan.steps}
+    return provenance.sampling(plan.settings, plan.prompts, plan.temperatures, plan.seeds) | own
+
+
 def header(engine: Engine, plan: SweepPlan) -> Header:
     """The head of a sweep's records."""
-    own = {"repeats": plan.repeats, "deterministic": plan.deterministic, "steps": plan.steps}
-    described = provenance.sampling(plan.settings, plan.prompts, plan.temperatures, plan.seeds)
-    return provenance.header("sweep", engine, described | own)
+    return provenance.header("sweep", engine, described(plan))
 
 
 def own_folder(head: Header) -> Path:
@@ -74,7 +79,7 @@ def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterat
 def job(engine: Engine, plan: SweepPlan, shape: BatchShape, workers: int, n_gpu_layers: int) -> Job:
     """What each of so many workers here is told: the engine's model file and batches, its share of threads."""
     threads = engine.threads or max(1, default_threads() // workers)
-    return Job(str(engine.model.path), dict(header(engine, plan).settings), n_gpu_layers, threads, shape.slots)
+    return Job(str(engine.model.path), described(plan), n_gpu_layers, threads, shape.slots)
 
 
 def saved(engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path) -> Iterator[Step | Completion | Failure]:
