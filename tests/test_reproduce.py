@@ -22,7 +22,17 @@ from negtemp.experiments.reproduce import CLAIMS, ReproduceSettings, reproduce
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.records import ClaimVerdict, PublishedToken, Repetition, Trial, from_line, to_line
+from negtemp.records import (
+    ClaimVerdict,
+    Completion,
+    PublishedToken,
+    Record,
+    Repetition,
+    Step,
+    Trial,
+    from_line,
+    to_line,
+)
 from negtemp.theory.boltzmann import log_probabilities
 from negtemp.theory.english import common_share
 from negtemp.theory.statistics import auc
@@ -30,10 +40,27 @@ from negtemp.theory.statistics import auc
 KINDS = {"normal": NORMAL, "unknown": UNKNOWN, "control": CONTROL, "byte": BYTE}
 
 
+def reproduced(engine: Engine, **settings: Any) -> list[Record]:
+    return list(reproduce(Elicitor(engine), ReproduceSettings(**{"n_predict": 24, "asked": 12} | settings)))
+
+
 def judged(engine: Engine, **settings: Any) -> dict[str, ClaimVerdict]:
     """The verdicts by claim."""
-    records = reproduce(Elicitor(engine), ReproduceSettings(**{"n_predict": 24, "asked": 12} | settings))
+    return by_claim(reproduced(engine, **settings))
+
+
+def by_claim(records: Sequence[Record]) -> dict[str, ClaimVerdict]:
     return {record.claim: record for record in records if isinstance(record, ClaimVerdict)}
+
+
+def emitted_below_zero(records: Sequence[Record]) -> set[int]:
+    """The tokens that came out at T=-0.001."""
+    below = {
+        record.sequence
+        for record in records
+        if isinstance(record, Completion) and record.temperature.temperature == -0.001
+    }
+    return {record.token_id for record in records if isinstance(record, Step) and record.sequence in below}
 
 
 @pytest.fixture(scope="module")
@@ -280,9 +307,12 @@ def test_a_model_as_the_article_describes_it_is_recognised(
 ) -> None:
     never = range(1500, 1560)
     with Model(compiled, the_articles_model(tmp_path / "a.gguf", words, never)) as model:
-        found = judged(Engine(model))
+        records = reproduced(Engine(model))
+    found, emitted = by_claim(records), emitted_below_zero(records)
+    assert len(emitted) > 5 and emitted <= set(never)
     assert found["near-input-centroid"].verdict == "holds"
-    assert found["near-input-centroid"].effect > 0.99
+    # which of the 60 comes out hangs on the last bits of equal logits; each is nearer than all but 59
+    assert found["near-input-centroid"].effect > 1 - 60 / len(words)
     assert found["not-said-when-asked"].verdict == "holds"
     # a few of the controls, drawn at random, are among the tokens that it never says
     assert found["not-said-when-asked"].effect < -0.8
