@@ -143,19 +143,19 @@ def test_a_prompt_that_cannot_fit_or_be_read_is_an_error_and_the_others_go_on(en
 
 
 def test_memory_does_not_grow_with_units(engine: Engine) -> None:
-    """Of a million units the first 300 and the first 600 take the same memory."""
+    """Of a million units the first 600 and the first 900 take the same memory; 300 fill numpy's caches of freed arrays."""
     asked = plan(repeats=50_000)
     stream = sweep(engine, asked, BatchShape(4, 256))
     tracemalloc.start()
     taken = []
-    for _ in range(2):
+    for _ in range(3):
         deque(itertools.islice(stream, 300), maxlen=0)
         gc.collect()
         taken.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     stream.close()  # type: ignore[attr-defined]
     assert len(asked) == 1_000_000
-    assert taken[0] < 400_000 and taken[1] - taken[0] < 8_000
+    assert taken[0] < 400_000 and taken[2] - taken[1] < 8_000
 
 
 def test_a_forecast_counts_what_is_left(engine: Engine) -> None:
