@@ -143,7 +143,7 @@ def test_a_prompt_that_cannot_fit_or_be_read_is_an_error_and_the_others_go_on(en
 
 
 def test_memory_does_not_grow_with_units(engine: Engine) -> None:
-    """Of a million units the first 600 and the first 900 take the same memory; 300 fill numpy's caches of freed arrays."""
+    """Of a million units the first 600 and the first 900 take the same memory; 300 fill numpy's caches."""
     asked = plan(repeats=50_000)
     stream = sweep(engine, asked, BatchShape(4, 256))
     tracemalloc.start()

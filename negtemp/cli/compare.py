@@ -13,6 +13,9 @@ def compare(
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
+    prompt_ids: options.PromptIds = None,
+    chat: options.Chat = False,
+    system: options.System = None,
     temps: Annotated[
         str | None,
         typer.Option(
@@ -52,9 +55,10 @@ def compare(
 
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
     settings = options.settings(sampling)
-    prompts, drawn_seeds = options.prompts(prompt, file), options.seeds(seeds, seed)
+    ids = options.token_ids(prompt_ids)
+    texts, drawn_seeds = options.prompts(prompt, file, prompt_ids), options.seeds(seeds, seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
-        session.remark_on_prompts(engine, prompts)
+        prompts = session.prompts(engine, texts, ids, chat, system)
         rows = len(prompts) * len(drawn_seeds)
         width = experiment.width(len(at), rows)
         header = session.header(

@@ -65,6 +65,23 @@ Prompt = Annotated[
         "-p", "--prompt", metavar="TEXT", rich_help_panel=_PROMPT, show_default=PROMPT, help="a prompt; may be repeated"
     ),
 ]
+PromptIds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prompt-ids", metavar="IDS", rich_help_panel=_PROMPT, show_default=False,
+        help="a prompt as token ids, such as 1,450; may be repeated",
+    ),
+]  # fmt: skip
+Chat = Annotated[
+    bool,
+    typer.Option("--chat", rich_help_panel=_PROMPT, help="frame prompts by the model's chat template"),
+]
+System = Annotated[
+    str | None,
+    typer.Option(
+        "--system", metavar="TEXT", rich_help_panel=_PROMPT, show_default=False, help="a system message; implies --chat"
+    ),
+]  # fmt: skip
 File = Annotated[
     list[Path] | None,
     typer.Option(
@@ -186,11 +203,19 @@ def seed(value: int) -> int:
     return secrets.randbelow(2**31) if value == -1 else check_seed(value)
 
 
-def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None) -> list[str]:
-    """Every -p, then every -f; the article's prompt where there is neither. Raises PromptError."""
+def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None, ids: Sequence[str] | None = None) -> list[str]:
+    """Every -p, then every -f; the article's prompt where there is neither, and no --prompt-ids. Raises PromptError."""
     if [str(file) for file in files or ()].count("-") > 1:
         raise PromptError("-f - is given twice, and standard input can be read once; give one of them a file")
-    return [*(texts or ()), *map(_read, files or ())] or [PROMPT]
+    return [*(texts or ()), *map(_read, files or ())] or ([] if ids else [PROMPT])
+
+
+def token_ids(lists: Sequence[str] | None) -> list[list[int]]:
+    """The ids of every --prompt-ids. Raises PromptError."""
+    try:
+        return [[int(one) for one in text.replace(",", " ").split()] for text in lists or ()]
+    except ValueError:
+        raise PromptError("--prompt-ids takes whole numbers, such as 1,450") from None
 
 
 def _read(path: Path) -> str:

@@ -16,6 +16,9 @@ def run(
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
+    prompt_ids: options.PromptIds = None,
+    chat: options.Chat = False,
+    system: options.System = None,
     temp: Annotated[
         float | None,
         typer.Option(
@@ -47,9 +50,10 @@ def run(
 
     at = options.temperature(temp, beta, DEFAULT)
     settings = options.settings(sampling)
-    prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
+    ids = options.token_ids(prompt_ids)
+    texts, drawn_seed = options.prompts(prompt, file, prompt_ids), options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
-        session.remark_on_prompts(engine, prompts)
+        prompts = session.prompts(engine, texts, ids, chat, system)
         described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)
         header = session.header("run", engine, described)
         out.begin(header)

@@ -12,15 +12,16 @@ from negtemp.errors import PromptError
 from negtemp.experiments.settings import Settings
 from negtemp.model import library, model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.model.llama.chat import has_template, rendered
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.references.found import Found
-from negtemp.model.tokens.vocabulary import Vocabulary
+from negtemp.model.tokens.vocabulary import TokenizedPrompt, Vocabulary
 from negtemp.printable import printable
 from negtemp.runs.provenance import batches, header, sampling
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 
-__all__ = ["header", "header_settings", "open_engine", "opened", "remark_on_prompts"]
+__all__ = ["header", "header_settings", "open_engine", "opened", "prompts", "remark_on_prompts"]
 
 # of a MiB each: about a second of reading
 _MANY_BLOCKS = 1024
@@ -56,6 +57,24 @@ def _leave(reason: str) -> None:
     os._exit(1)
 
 
+def prompts(
+    engine: Engine, texts: Sequence[str], ids: Sequence[Sequence[int]] = (), chat: bool = False,
+    system: str | None = None,
+) -> list[str]:  # fmt: skip
+    """The texts, framed by the model's chat template under --chat, then what is given as token ids.
+
+    Raises PromptError, ModelError. Remarks on what is likely a mistake.
+    """
+    model = engine.model
+    if chat or system is not None:
+        texts = [rendered(model, text, system) for text in texts]
+    elif texts and has_template(model):
+        say("this model was taught to answer in a chat, and goes on with the prompt as it stands; --chat frames it")
+    given = [*texts, *map(model.vocabulary.prompt_of, ids)]
+    remark_on_prompts(engine, given)
+    return given
+
+
 def remark_on_prompts(engine: Engine, prompts: Sequence[str]) -> None:
     """Say on standard error how many prompts begin with a BOS that the model gets once more."""
     vocabulary = engine.model.vocabulary
@@ -81,4 +100,6 @@ def header_settings(
     seeds: Sequence[int], width: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Every setting that the records depend on, the batch shape among them, as the header holds it."""
-    return sampling(settings, prompts, temperatures, seeds) | batches(engine, width)
+    ids = [list(prompt.token_ids) for prompt in prompts if isinstance(prompt, TokenizedPrompt)]
+    given = {"prompt_ids": ids} if ids else {}
+    return sampling(settings, prompts, temperatures, seeds) | given | batches(engine, width)

@@ -45,6 +45,9 @@ def spectrum(
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
+    prompt_ids: options.PromptIds = None,
+    chat: options.Chat = False,
+    system: options.System = None,
     betas: Betas = None,
     sampling: options.Sampling,
     along: Along = 0,
@@ -72,10 +75,11 @@ def spectrum(
     grid = options.temperatures(None, betas, [Temperature.of_beta(value) for value in experiment.BETAS])
     at = options.temperature(temp, beta, GREEDY)
     settings = options.settings({**sampling, "n_predict": max(along, 1)})
-    prompts, drawn_seed = options.prompts(prompt, file), options.seed(seed)
+    ids = options.token_ids(prompt_ids)
+    texts, drawn_seed = options.prompts(prompt, file, prompt_ids), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
-        session.remark_on_prompts(engine, prompts)
+        prompts = session.prompts(engine, texts, ids, chat, system)
         described = session.header_settings(engine, settings, prompts, grid, [drawn_seed], width=1)
         walk = {"along": along, "along_temperature": number(at.temperature), "along_beta": number(at.beta)}
         header = session.header("spectrum", engine, described | walk)

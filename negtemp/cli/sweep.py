@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,6 +85,8 @@ def sweep(
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
+    chat: options.Chat = False,
+    system: options.System = None,
     plan: PlanFile = None,
     temps: Temps = None,
     betas: Betas = None,
@@ -117,7 +120,8 @@ def sweep(
     # where workers have the devices, the model is opened here for its tokens only
     layers = 0 if execution.devices else wanted["n_gpu_layers"]
     with session.open_engine(wanted["model"], layers, wanted["threads"]) as engine, outputs.opened(json) as out:
-        session.remark_on_prompts(engine, what.prompts)
+        framed = session.prompts(engine, what.prompts, (), wanted["chat"], wanted["system"])
+        what = replace(what, prompts=tuple(framed))
         runner = SweepRunner(engine, what, wanted["output"], execution, out)
         if dry_run:
             runner.forecast()

@@ -119,6 +119,13 @@ def _manifest(package_file: str) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
+def format_chat(template: str, messages: Any, bos: str, eos: str) -> str:
+    """What a Jinja chat template writes for messages, by the bindings' formatter. Raises whatever the template does."""
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+    return str(Jinja2ChatFormatter(template, eos, bos)(messages=messages).prompt)
+
+
 def self_test(library: Library) -> str | None:
     """None where the temperature sampler inverts four logits at T = -1 and leaves a mask a mask; else what it did.
 

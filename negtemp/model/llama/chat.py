@@ -1,14 +1,20 @@
-"""A user's message as the model's own chat template frames it.
+"""A user's message as the model's own chat template frames it, in two ways.
 
-llama.cpp recognises the template that the file holds among those it knows and writes the frame itself; no template
-code is run. It leaves out systems, tools and histories: one message, one answer to begin.
+framed    as llama.cpp writes it, which recognises the template among those it knows; no template code is run. Tokens
+          are asked for so: every model of a kind gets the same frame, and no system message
+rendered  as the template itself writes it, a Jinja program run in a sandbox, with the system message that it may put
+          there; this is what the model's users see
 
-Source: llama.h, `llama_chat_apply_template`, `llama_model_chat_template`.
+They leave out tools and histories: one message, one answer to begin.
+
+Source: llama.h, `llama_chat_apply_template`, `llama_model_chat_template`; huggingface.co/docs/transformers,
+chat_templating.
 """
 
 import ctypes
 
 from negtemp.errors import PromptError
+from negtemp.model import library
 from negtemp.model.llama.model import Model
 from negtemp.printable import printable
 
@@ -42,3 +48,30 @@ def framed(model: Model, message: str) -> str:
         begin = printable(template[:_SHOWN], keep=" ")
         raise PromptError(f"llama.cpp does not know this file's chat template ({begin}…); leave the instruction out")
     return buffer.raw[:written].decode("utf-8", "replace")
+
+
+def rendered(model: Model, message: str, system: str | None = None) -> str:
+    """The same by the template's own program, below a system message where one is given.
+
+    A BOS that it begins with is left out where the tokenizer adds it. Raises PromptError for a file without a template,
+    and for one that fails or refuses.
+    """
+    template = _template(model)
+    if template is None:
+        raise PromptError("this file holds no chat template; leave --chat and --system out")
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages.append({"role": "user", "content": message})
+    bos, eos = (model.vocabulary.detokenize(ids).decode("utf-8", "replace") for ids in _ends(model))
+    try:
+        written = library.format_chat(template.decode("utf-8", "replace"), messages, bos, eos)
+    except Exception as error:  # a template is a stranger's program
+        said = printable(str(error).encode("utf-8", "surrogateescape"), keep=" ") or type(error).__name__
+        raise PromptError(f"this file's chat template fails: {said}") from None
+    return written.removeprefix(bos) if model.vocabulary.beginning else written
+
+
+def _ends(model: Model) -> list[list[int]]:
+    """BOS and EOS, or nothing."""
+    api = model.library.api
+    vocabulary = api.llama_model_get_vocab(model.handle)
+    return [[one] if one >= 0 else [] for one in (api.llama_vocab_bos(vocabulary), api.llama_vocab_eos(vocabulary))]

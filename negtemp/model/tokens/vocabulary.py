@@ -30,6 +30,17 @@ _ATTRIBUTES: tuple[tuple[int, Category], ...] = (
 _FIRST_BUFFER = 64
 
 
+class TokenizedPrompt(str):
+    """A prompt that is given as token ids, `token_ids`; as a string it is their text."""
+
+    token_ids: tuple[int, ...]
+
+    def __new__(cls, text: str, token_ids: tuple[int, ...]) -> "TokenizedPrompt":
+        prompt = super().__new__(cls, text)
+        prompt.token_ids = token_ids
+        return prompt
+
+
 class Vocabulary:
     """The vocabulary of one loaded model; token ids run from 0 to `size` - 1."""
 
@@ -99,8 +110,10 @@ class Vocabulary:
     def tokenize(self, text: str) -> list[int]:
         """Token ids as llama.cpp's own tools make them: with the model's BOS or EOS, and `<s>` read as a control token.
 
-        Raises PromptError where the text is no valid Unicode or the tokenizer fails.
+        Of a TokenizedPrompt its own. Raises PromptError where the text is no valid Unicode or the tokenizer fails.
         """
+        if isinstance(text, TokenizedPrompt):
+            return list(text.token_ids)
         try:
             data = text.encode("utf-8")
         except UnicodeEncodeError as error:
@@ -108,6 +121,12 @@ class Vocabulary:
                 f"the prompt is not valid UTF-8 (at character {error.start}); encode it as UTF-8"
             ) from None
         return self._tokenize(data, len(data) + 2, True, True)
+
+    def prompt_of(self, token_ids: Sequence[int]) -> "TokenizedPrompt":
+        """The prompt that these ids are. Raises PromptError for none, ModelError for one out of range."""
+        if not token_ids:
+            raise PromptError("a prompt of token ids needs at least one")
+        return TokenizedPrompt(self.detokenize(token_ids).decode("utf-8", "replace"), tuple(token_ids))
 
     def encode(self, data: bytes, special: bool = False) -> list[int]:
         """Token ids of nothing but these bytes: no BOS or EOS is added, and `<s>` is three characters of text, unless
