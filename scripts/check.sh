@@ -19,6 +19,14 @@ step format "$bin/ruff" format --check .
 step lint "$bin/ruff" check .
 step types "$bin/mypy"
 step shell "$bin/shellcheck" -x "${shell_scripts[@]}"
+if command -v npm >/dev/null; then
+    step web-tools scripts/web_tools.sh
+    step page build/web-tools/node_modules/.bin/tsc -p scripts/page_types.json
+elif [ -n "${NEGTEMP_REQUIRE_TOOLS-}" ]; then
+    failed+=("page: npm is not installed")
+else
+    echo '== page: skipped, npm is not installed'
+fi
 if [ "${1-}" = static ]; then
     step layers "$bin/python" -m pytest -q tests/test_layers.py
 else

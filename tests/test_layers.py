@@ -34,9 +34,10 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"errors", "printable", "progress", "text_input", "theory", "records", "model", "experiments"},
     "api": {"errors", "keywords", "printable", "theory", "records", "model", "experiments", "runs"},
     "server": {"errors", "printable", "model"},
+    "web": {"errors", "printable", "theory", "records", "model", "experiments", "server"},
     "cli": {
         "errors", "printable", "text_input", "theory", "texts", "records", "model", "views", "experiments", "runs",
-        "api", "server",
+        "api", "server", "web",
     },
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from negtemp.cli.census import census
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
 from negtemp.cli.doctor import doctor
+from negtemp.cli.explore import explore
 from negtemp.cli.merge import merge
 from negtemp.cli.models import models, pull
 from negtemp.cli.repeat import repeat
@@ -35,6 +36,7 @@ app.command()(pull)
 app.command()(run)
 app.command()(compare)
 app.command()(spectrum)
+app.command()(explore)
 app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
 app.command()(merge)
