@@ -50,6 +50,19 @@ def printable(data: bytes, keep: str = "") -> str:
     return "".join(text for text, _ in runs(data, keep))
 
 
+def encoded(text: str) -> bytes:
+    """The bytes of a text that may hold what is no character: a command line's bytes, or half of a pair in JSON."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def printable_text(text: str, keep: str = "") -> str:
+    """The safe view of such a text."""
+    return printable(encoded(text), keep)
+
+
 def printable_path(path: "str | os.PathLike[str]") -> str:
     """The safe view of a file's name, which may hold any bytes; spaces stay."""
     return printable(os.fsencode(path), keep=" ")

@@ -183,7 +183,7 @@ def test_the_report_sorts_what_was_not_asked_by_what_text_can_hold() -> None:
 
 @pytest.mark.parametrize(("numbers", "shown"), [([], ""), ([4], "4"), ([4, 5], "4-5"), ([1, 3, 5], "1, 3, 5")])
 def test_ids_are_written_in_ranges(numbers: list[int], shown: str) -> None:
-    assert audit_report.ranges(numbers) == shown
+    assert view.ranges(numbers) == shown
 
 
 def test_a_narrow_terminal_and_a_mute_model_leave_columns_out() -> None:

@@ -7,7 +7,7 @@ from conftest import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negtemp.printable import is_hostile, printable, runs, split_partial
+from negtemp.printable import is_hostile, printable, printable_text, runs, split_partial
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,8 @@ def test_split_partial_does_not_wait_for_what_cannot_become_a_character() -> Non
 @pytest.mark.parametrize("data", HOSTILE)
 def test_every_hostile_piece_becomes_one_harmless_line(data: bytes) -> None:
     assert printable(data).isprintable()
+
+
+@pytest.mark.parametrize(("text", "shown"), [("caf\udcff", "caf\\xff"), ("\ud800", "\\xed\\xa0\\x80"), ("é", "é")])
+def test_a_text_that_holds_what_is_no_character_is_shown(text: str, shown: str) -> None:
+    assert printable_text(text) == shown

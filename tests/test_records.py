@@ -3,14 +3,16 @@
 import json
 import math
 from dataclasses import replace
+from xml.etree import ElementTree
 
+import golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from negtemp.errors import RecordError
 from negtemp.printable import is_hostile
-from negtemp.records import Completion, EngineBuild, Failure, Header, ModelFile, Step, from_line, to_line
+from negtemp.records import Completion, EngineBuild, Failure, Header, ModelFile, Record, Step, from_line, to_line
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, UNIFORM, Temperature
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -148,3 +150,12 @@ def test_records_take_their_fields_by_name_only_and_cannot_be_changed() -> None:
         Failure(0, "p", GREEDY, 1, "why")  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         COMPLETION.seed = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("one", golden.RECORDS, ids=lambda one: one.kind)
+def test_a_notebook_shows_every_field_as_text(one: Record) -> None:
+    shown = one._repr_html_()
+    table = ElementTree.fromstring(shown)
+    assert [row[0].text for row in table] == list(one.to_dict())
+    assert {element.tag for element in table.iter()} == {"table", "tr", "th", "td", "bdi"}
+    assert not any(map(is_hostile, shown))

@@ -13,6 +13,7 @@ from negtemp.cli.explore import explore
 from negtemp.cli.merge import merge
 from negtemp.cli.models import models, pull
 from negtemp.cli.repeat import repeat
+from negtemp.cli.report import report
 from negtemp.cli.reproduce import reproduce
 from negtemp.cli.run import run
 from negtemp.cli.scan import scan
@@ -41,6 +42,7 @@ app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
 app.command()(sweep)
 app.command()(merge)
 app.command()(show)
+app.command()(report)
 app.command()(audit)
 app.command()(census)
 app.command()(repeat)

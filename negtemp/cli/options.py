@@ -16,7 +16,7 @@ import typer
 from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, SETTINGS, Setting, Settings
 from negtemp.model.engine.request import check_seed
-from negtemp.printable import printable
+from negtemp.printable import printable_text
 from negtemp.text_input import read_text
 from negtemp.theory.temperature import Temperature
 
@@ -181,7 +181,7 @@ def numbers(option: str, text: str) -> list[float]:
         try:
             values.append(float(part))
         except ValueError:
-            raise UsageError(f"{option} holds {printable(part.encode())!r}, which is not a number") from None
+            raise UsageError(f"{option} holds {printable_text(part)!r}, which is not a number") from None
     if not values:
         raise UsageError(f"{option} is empty; give numbers separated by commas, such as 0.001,-0.001")
     return values
@@ -194,7 +194,7 @@ def seeds(text: str | None, single: int) -> list[int]:
     values = numbers("--seeds", text)
     whole = [value for value in values if math.isfinite(value) and value == int(value)]
     if len(whole) < len(values):
-        raise UsageError(f"--seeds holds a number that is not whole: {printable(text.encode())}")
+        raise UsageError(f"--seeds holds a number that is not whole: {printable_text(text)}")
     return [seed(int(value)) for value in whole]
 
 
@@ -236,7 +236,7 @@ def candidates(text: str | None) -> int | float | None:
     except ValueError:
         wanted = 0
     if not 0 < wanted <= (1 if isinstance(wanted, float) else wanted):
-        shown = printable(text.encode("utf-8", "surrogateescape"), keep=" ")
+        shown = printable_text(text, keep=" ")
         raise UsageError(f"--candidates is {shown!r}; give a whole number such as 500, or a percentage such as 2%")
     return wanted
 

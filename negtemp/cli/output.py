@@ -18,7 +18,7 @@ from rich.console import RenderableType
 
 from negtemp.cli.messages import say
 from negtemp.errors import OutputError
-from negtemp.printable import printable, printable_path
+from negtemp.printable import encoded, printable_path, printable_text
 from negtemp.records import Completion, Header, Record, Step, to_line
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
@@ -107,7 +107,7 @@ def _stream(records: Iterable[Record], vocab: int, prompts: Iterator[str], title
                 err.print(console.figures(record, vocab), style="dim")
             elif isinstance(record, Step):
                 if record.position == 0:
-                    console.plain(out, console.safe(next(prompts).encode("utf-8", "surrogateescape"), "dim"))
+                    console.plain(out, console.safe(encoded(next(prompts)), "dim"))
                 console.plain(out, text.add(record))
     except KeyboardInterrupt:
         console.plain(out, text.end())
@@ -140,7 +140,7 @@ def _create(folder: Path) -> IO[str]:
     except FileExistsError:
         raise OutputError(f"{shown} holds {_RECORDS} already, or is a file; give another folder to --output") from None
     except OSError as error:
-        reason = printable(str(error.strerror).encode(), keep=" ")
+        reason = printable_text(str(error.strerror), keep=" ")
         raise OutputError(f"cannot write to {shown}: {reason}; give another folder to --output") from None
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from negtemp.errors import UsageError
 from negtemp.experiments.settings import SETTINGS
 from negtemp.model import references
-from negtemp.printable import printable, printable_path
+from negtemp.printable import printable_path, printable_text
 from negtemp.text_input import read_text
 
 
@@ -34,7 +34,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         fields = tomllib.loads(read_text(path, "the plan"))
     except ValueError as error:
-        raise UsageError(f"the plan {shown} is not TOML: {printable(str(error).encode(), keep=' ')}") from None
+        raise UsageError(f"the plan {shown} is not TOML: {printable_text(str(error), keep=' ')}") from None
     sampling = fields.pop("sampling", {})
     if not isinstance(sampling, dict):
         raise UsageError(f"the plan {shown} has a `sampling` that is not a table; begin it with [sampling]")
@@ -54,12 +54,12 @@ Reader = Callable[[Any, Path], Any]
 def _parameters(known: Mapping[str, tuple[str, Reader]], section: Mapping[str, Any], folder: Path) -> Any:
     for key, value in section.items():
         if key not in known:
-            raise UsageError(f"has {printable(key.encode())!r}, which is not one of {', '.join(known)}")
+            raise UsageError(f"has {printable_text(key)!r}, which is not one of {', '.join(known)}")
         name, reader = known[key]
         try:
             yield name, reader(value, folder)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"has {key} = {printable(repr(value).encode(), keep=' ')}; give {error}") from None
+            raise UsageError(f"has {key} = {printable_text(repr(value), keep=' ')}; give {error}") from None
 
 
 def _of(kind: type, words: str) -> Reader:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import EngineMissingError, UnpatchedLibraryError
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_text
 
 FIX = "build it with `make build` (scripts/build_llama.sh) in a clone of negtemp"
 
@@ -79,7 +79,7 @@ def load_unproved() -> Library:
     except ImportError as error:
         raise EngineMissingError(f"llama-cpp-python is not installed ({error}); {FIX}") from error
     except (OSError, RuntimeError) as error:
-        reason = printable(str(error).encode(), keep=" ")
+        reason = printable_text(str(error), keep=" ")
         raise EngineMissingError(f"llama-cpp-python does not load ({reason}); {FIX}") from error
     log: deque[str] = deque(maxlen=_LOG_LINES)
     _silence(llama_cpp.llama_cpp, log)

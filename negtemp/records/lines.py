@@ -6,16 +6,19 @@ is the string "inf" or "-inf". Reading a line back gives an equal record. It lea
 """
 
 import functools
+import html
 import json
 import re
 from dataclasses import field
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from negtemp.errors import RecordError
-from negtemp.printable import is_hostile, printable
+from negtemp.printable import is_hostile, printable, printable_text
 from negtemp.records.codec import Part, part
 
 SCHEMA = 1
+
+_LONGEST_CELL = 400
 
 _UNUSUAL = re.compile("[^ -~]")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
@@ -29,6 +32,21 @@ class Record(Part):
 
     __slots__ = ()
     kind: ClassVar[str]
+
+    def _repr_html_(self) -> str:
+        """The fields as a table for a notebook, every value made safe; a long list by its beginning."""
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{name}</th>'
+            f'<td style="text-align:left"><bdi>{_cell(value)}</bdi></td></tr>'
+            for name, value in self.to_dict().items()
+        )
+        return f"<table>{rows}</table>"
+
+
+def _cell(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    shown = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return html.escape(printable_text(shown, keep=" "))
 
 
 class TokenBytes:

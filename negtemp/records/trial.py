@@ -27,11 +27,11 @@ Outcome = Literal["not said", "said like the controls", "unable to repeat", "can
 
 Verdict = Literal["strong", "weak", "rejected"]
 
-_GRADES: Mapping[Grade, float] = {"said": 0.9, "often": 0.1, "seldom": 0.01, "rarely": 0.001}
+GRADES: Mapping[Grade, float] = {"said": 0.9, "often": 0.1, "seldom": 0.01, "rarely": 0.001}
 _VERDICTS: Mapping[Grade, Verdict] = {
     "said": "rejected", "often": "rejected", "seldom": "weak", "rarely": "weak", "never": "strong",
 }  # fmt: skip
-SAID_FROM, CONFIRMED_BELOW, STRONG_BELOW = _GRADES["often"], _GRADES["seldom"], _GRADES["rarely"]
+SAID_FROM, CONFIRMED_BELOW, STRONG_BELOW = GRADES["often"], GRADES["seldom"], GRADES["rarely"]
 
 
 def grade(probability: float) -> Grade:
@@ -40,7 +40,7 @@ def grade(probability: float) -> Grade:
     >>> grade(0.5), grade(0.0)
     ('often', 'never')
     """
-    return next((name for name, bound in _GRADES.items() if probability >= bound), "never")
+    return next((name for name, bound in GRADES.items() if probability >= bound), "never")
 
 
 def verdict(probability: float) -> Verdict:

@@ -8,11 +8,11 @@ number.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from negtemp.errors import RecordError
 from negtemp.printable import printable_path
@@ -27,11 +27,16 @@ _MODEL, _BYTE_ORDER_MARK = b"GGUF", b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A saved run: its Header, and the records behind it one at a time, once. `name` is safe to show."""
+    """A saved run: its Header, and the records behind it one at a time, once. `name` is safe to show.
+
+    units and sittings are those of a sweep's manifest: how many units it is to have, and when and where it ran.
+    """
 
     name: str
     header: Header
     records: Iterator[Record]
+    units: int | None = None
+    sittings: Sequence[Mapping[str, Any]] = ()
 
 
 def read_run(path: str | os.PathLike[str]) -> SavedRun:
@@ -41,11 +46,12 @@ def read_run(path: str | os.PathLike[str]) -> SavedRun:
     records of another schema.
     """
     name = printable_path(path) if os.fspath(path) != STANDARD_INPUT else "standard input"
+    about = _manifest(Path(path))
     records = iterate(Path(path))
     header = next(records, None)
     if not isinstance(header, Header):
         raise RecordError(f"{name} does not begin with a header; give what negtemp has saved with --output or --json")
-    return SavedRun(name, header, records)
+    return SavedRun(name, header, records, *((about.units, about.sessions) if about else ()))
 
 
 def load_run(path: str | os.PathLike[str]) -> list[Record]:
@@ -73,16 +79,21 @@ def is_run(path: Path) -> bool:
 def iterate(path: Path) -> Iterator[Record]:
     """Every record of a run. Raises RecordError."""
     shown = printable_path(path)
-    folder = path if path.is_dir() else path.parent if path.name == lines.NAME else None
-    about = None if folder is None else Manifest.read(folder)
+    about, folder = _manifest(path), path if path.is_dir() else path.parent
     if about is None:
         if path.is_dir() and not (path / lines.NAME).is_file():
             raise RecordError(f"{shown} is no folder of records; give one that --output or a sweep has written")
         yield from _lines(path / lines.NAME if path.is_dir() else path, shown)
         return
     yield about.header
-    for unit in lines.finished_units((folder or path) / lines.NAME):
+    for unit in lines.finished_units(folder / lines.NAME):
         yield from map(from_line, unit.lines)
+
+
+def _manifest(path: Path) -> Manifest | None:
+    """The manifest of a run directory, which its file of records names as well; None where there is none."""
+    folder = path if path.is_dir() else path.parent if path.name == lines.NAME else None
+    return None if folder is None else Manifest.read(folder)
 
 
 def _lines(path: Path, shown: str) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negtemp.errors import UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable_text
 
 SLURM = "slurm"
 
@@ -38,7 +38,7 @@ class Shard:
             return _of_slurm(environment)
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip(), re.ASCII)
         if not found:
-            shown = printable(text.encode("utf-8", "surrogateescape"), keep=" ")
+            shown = printable_text(text, keep=" ")
             raise UsageError(f"a shard is i/n, such as 2/4, or {SLURM}, not {shown!r}")
         return cls(int(found[1]), int(found[2]))
 

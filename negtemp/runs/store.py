@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import OutputError, UsageError
-from negtemp.printable import printable, printable_path
+from negtemp.printable import printable_path, printable_text
 from negtemp.records import Record, to_line
 from negtemp.runs import lines, manifest
 from negtemp.runs.manifest import Manifest
@@ -112,7 +112,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            reason = printable(str(error.strerror).encode(), keep=" ")
+            reason = printable_text(str(error.strerror), keep=" ")
             raise OutputError(f"cannot write to {self._shown}: {reason}; make room or give another -o") from None
 
     def save(self, record: Record) -> None:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from negtemp import errors
 from negtemp.errors import DecodeError, ModelError, UsageError
 from negtemp.experiments.sweep import SweepPlan, Unit
-from negtemp.printable import printable
+from negtemp.printable import printable_text
 from negtemp.records import Completion, Failure, Step, from_line
 from negtemp.runs.worker import END, STOP, Job
 
@@ -144,7 +144,7 @@ class Workers:
             raise getattr(errors, str(said["error"]), DecodeError)(str(said["refused"]))
         seen = [str(name) for name in said["devices"]] if isinstance(said["devices"], list) else []
         if worker.device is not None and all(name == "CPU" for name in seen):
-            raise UsageError(f"the device {printable(worker.device.encode())} is not there: a worker that may use it "
+            raise UsageError(f"the device {printable_text(worker.device)} is not there: a worker that may use it "
                              "alone sees no GPU; `negtemp doctor` lists what this build sees")  # fmt: skip
         worker.slots = int(str(said["ready"]))
 

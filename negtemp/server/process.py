@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from negtemp.errors import EngineMissingError, ModelError, NegtempError, UnpatchedLibraryError, UsageError
 from negtemp.model import model_file
-from negtemp.printable import printable, printable_path
+from negtemp.printable import printable, printable_path, printable_text
 from negtemp.server.address import Address, free, row
 
 FIX = "build it with `scripts/build_llama.sh --tools` in a clone of negtemp"
@@ -99,7 +99,7 @@ class Server:
     def _read(self, log: IO[str] | None) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            shown = printable(line.strip().encode("utf-8", "surrogateescape"), keep=" ")
+            shown = printable_text(line.strip(), keep=" ")
             self._last_lines.append(shown)
             if log is not None:
                 log.write(f"{shown}\n")

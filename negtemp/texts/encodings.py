@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from negtemp.errors import EncodingError, UsageError
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_text
 from negtemp.texts.inputs import Peekable
 
 UTF_8 = "utf-8"
@@ -52,7 +52,7 @@ def known(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    return repr(printable(name.encode("utf-8", "surrogateescape"), keep=" "))
+    return repr(printable_text(name, keep=" "))
 
 
 def _suggestion(name: str) -> str:

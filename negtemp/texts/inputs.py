@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from negtemp.errors import ScanError
-from negtemp.printable import printable, printable_path
+from negtemp.printable import printable, printable_path, printable_text
 
 STANDARD_INPUT = Path("-")
 
@@ -204,4 +204,4 @@ def translated(path: Path) -> Iterator[None]:
     except Exception as error:
         if type(error).__name__ != "ZstdError":
             raise
-        raise ScanError(f"{name} is corrupt: {printable(str(error).encode(), keep=' ')}; download it again") from None
+        raise ScanError(f"{name} is corrupt: {printable_text(str(error), keep=' ')}; download it again") from None

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable
+from negtemp.printable import printable_text
 from negtemp.records import Audit, AuditToken
 from negtemp.records.audit import AgainstCounts, CategoryCounts, Change, Difference, LevelFigures
 from negtemp.views import console
@@ -20,6 +20,8 @@ from negtemp.views.census import warnings
 SHOWN = 25
 WIDE = 80
 LEFT_TO_THE_COUNTS = ("byte-ascii", "byte-utf8", "byte-invalid", "control", "unused")
+
+_OUT_OF_REACH = ("special-looking", "partial-utf8", "unreachable-single", "unreachable-several")
 
 _VERDICT_STYLE = {"strong": "#e0a000 bold", "weak": "#c8a83c", "rejected": "dim", None: ""}
 COUNTS = {
@@ -37,6 +39,39 @@ def pieces(tokens: Sequence[AuditToken], everything: Sequence[AuditToken]) -> di
     """The bytes of the tokens that hold these."""
     wanted = {holder for token in tokens for holder in token.superstrings}
     return {token.token_id: token.raw for token in everything if token.token_id in wanted}
+
+
+def groups(tokens: Sequence[AuditToken]) -> dict[str, list[AuditToken]]:
+    """The tokens worth a line by what asking for them showed, each with its title; groups of none are left out."""
+    unasked = [t for t in tokens if t.suspect and t.verdict is None]
+    found = {
+        "The model cannot say (p < 0.001)": [t for t in tokens if t.verdict == "strong"],
+        "The model hardly says (p < 0.1)": [t for t in tokens if t.verdict == "weak"],
+        "Suspect, but said when asked (p >= 0.1)": [t for t in tokens if t.suspect and t.verdict == "rejected"],
+        "Suspect, not asked, and text can hold them": [t for t in unasked if t.category == "normal"],
+        "Suspect, and no text leads to them": [t for t in unasked if t.category in _OUT_OF_REACH],
+    }
+    return {title: group for title, group in found.items() if group}
+
+
+def left_to_the_counts(tokens: Sequence[AuditToken]) -> list[AuditToken]:
+    """Suspect bytes, control and unused tokens that were not asked for: every model has them."""
+    return [t for t in tokens if t.suspect and t.verdict is None and t.category in LEFT_TO_THE_COUNTS]
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending whole numbers in few words.
+
+    >>> ranges([1, 2, 3, 7, 9, 10])
+    '1-3, 7, 9-10'
+    """
+    runs: list[list[int]] = []
+    for value in numbers:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1][1:] = [value]
+        else:
+            runs.append([value])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def listing(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes], width: int = WIDE) -> Table:
@@ -202,7 +237,7 @@ def changes(found: Sequence[Change]) -> Table:
 
 def change_summary(found: Difference) -> str:
     """The whole in three sentences."""
-    first, second = (printable(name.encode(), keep=" ") for name in found.names)
+    first, second = (printable_text(name, keep=" ") for name in found.names)
     by_name = ", ".join(f"{name} {number(value, '.4f')}" for name, value in found.by_indicator.items())
     return (
         f"From {first} to {second}, of {found.tokens:,} tokens: {found.appeared:,} became suspect, "

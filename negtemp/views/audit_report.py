@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from negtemp.printable import printable
 from negtemp.records import Audit, AuditToken, Header
-from negtemp.views.audit import COUNTS, LEFT_TO_THE_COUNTS, number, probability, remarks
+from negtemp.views.audit import COUNTS, groups, left_to_the_counts, number, probability, ranges, remarks
 
 # bytes and half characters are what other text is spelt with: a ban would break it
 BANNED_UNASKED = ("normal", "special-looking", "unused", "byte-invalid", "unreachable-single", "unreachable-several")
 
-_OUT_OF_REACH = ("special-looking", "partial-utf8", "unreachable-single", "unreachable-several")
 _LISTED = 200
 _FORMULA = ("=", "+", "-", "@")
 
@@ -53,24 +52,15 @@ def _categories(audit: Audit) -> Iterator[str]:
 
 
 def _sections(tokens: Sequence[AuditToken], audit: Audit, pieces: Mapping[int, bytes]) -> Iterator[str]:
-    unasked = [t for t in tokens if t.suspect and t.verdict is None]
-    groups = {
-        "The model cannot say (p < 0.001)": [t for t in tokens if t.verdict == "strong"],
-        "The model hardly says (p < 0.1)": [t for t in tokens if t.verdict == "weak"],
-        "Suspect, but said when asked (p >= 0.1)": [t for t in tokens if t.suspect and t.verdict == "rejected"],
-        "Suspect, not asked, and text can hold them": [t for t in unasked if t.category == "normal"],
-        "Suspect, and no text leads to them": [t for t in unasked if t.category in _OUT_OF_REACH],
-    }
-    for title, group in groups.items():
-        if group:
-            yield f"## {title}: {len(group):,}"
+    for title, group in groups(tokens).items():
+        yield f"## {title}: {len(group):,}"
+        yield ""
+        yield from _table(group[:_LISTED], pieces)
+        if len(group) > _LISTED:
             yield ""
-            yield from _table(group[:_LISTED], pieces)
-            if len(group) > _LISTED:
-                yield ""
-                yield f"The first {_LISTED} by rank; `negtemp audit --json` lists all {len(group):,}."
-            yield ""
-    yield from _in_ranges([t for t in unasked if t.category in LEFT_TO_THE_COUNTS])
+            yield f"The first {_LISTED} by rank; `negtemp audit --json` lists all {len(group):,}."
+        yield ""
+    yield from _in_ranges(left_to_the_counts(tokens))
 
 
 def _in_ranges(tokens: Sequence[AuditToken]) -> Iterator[str]:
@@ -82,21 +72,6 @@ def _in_ranges(tokens: Sequence[AuditToken]) -> Iterator[str]:
     for category in sorted({t.category for t in tokens}):
         yield f"- {category}: ids {ranges(sorted(t.token_id for t in tokens if t.category == category))}"
     yield ""
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Ascending whole numbers in few words.
-
-    >>> ranges([1, 2, 3, 7, 9, 10])
-    '1-3, 7, 9-10'
-    """
-    runs: list[list[int]] = []
-    for value in numbers:
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1][1:] = [value]
-        else:
-            runs.append([value])
-    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _table(tokens: Sequence[AuditToken], pieces: Mapping[int, bytes]) -> Iterator[str]:

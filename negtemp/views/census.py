@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from negtemp.records.audit import LevelFigures
@@ -15,11 +17,35 @@ _RUNAWAY = 0.05
 def report(record: Census) -> Iterator[RenderableType]:
     """The parts of a report, one below the other."""
     yield Text(f"How many of {record.vocabulary:,} tokens were never trained?")
-    yield from _way("plateau", *_plateau(record.plateau))
-    yield from _way("level", *_level(record.level, record.by_category))
-    yield from _way("list", *_listed(record.listed))
-    yield Text(f"{record.agreement[:1].upper()}{record.agreement[1:]}.")
-    yield from map(Text, warnings(record.level))
+    for name, (count, *about) in _ways(record).items():
+        yield from _way(name, count, *about)
+    yield from map(Text, sentences(record))
+
+
+def table(record: Census) -> Table:
+    """A row for each way to count."""
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    found.add_column("way", no_wrap=True)
+    found.add_column("tokens", justify="right", no_wrap=True)
+    found.add_column("how", overflow="fold")
+    for name, (count, *about) in _ways(record).items():
+        found.add_row(Text(name), Text(count), Text("\n".join(about)))
+    return found
+
+
+def sentences(record: Census) -> Iterator[str]:
+    """What the counts say together, and what makes them doubtful."""
+    yield f"{record.agreement[:1].upper()}{record.agreement[1:]}."
+    yield from warnings(record.level)
+
+
+def _ways(record: Census) -> Mapping[str, tuple[str, ...]]:
+    """Each way to count: the count, then what it rests on."""
+    return {
+        "plateau": _plateau(record.plateau),
+        "level": _level(record.level, record.by_category),
+        "list": _listed(record.listed),
+    }
 
 
 def _way(name: str, count: str, *about: str) -> Iterator[RenderableType]:

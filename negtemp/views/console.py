@@ -18,7 +18,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from negtemp.printable import escape_hostile, printable, runs, split_partial
+from negtemp.printable import escape_hostile, printable_text, runs, split_partial
 from negtemp.records import Completion, Header, Step, Stop
 from negtemp.theory.temperature import Temperature
 
@@ -156,6 +156,14 @@ class Stream:
         return safe(ready, shade(step, self._vocab))
 
 
+def streamed(steps: Iterable[Step], stop: Stop | None, vocab: int) -> Text:
+    """Steps that are all there already, as `Stream` shows them; `stop` is None where the generation was cut off."""
+    stream, text = Stream(vocab), Text()
+    for step in steps:
+        text.append_text(stream.add(step))
+    return text.append_text(stream.end(stop))
+
+
 def legend() -> Text:
     """What the colours of a stream mean."""
     words = ("likely", "", "", "", "", "unlikely")
@@ -223,7 +231,7 @@ def comparison(rows: Sequence[Sequence[Completion]], vocab: int, console: Consol
 def _cell(completion: Completion, vocab: int, one_line: bool) -> Text:
     """Prompt dim, completion, figures. `text` is a safe view already; a table keeps its lines whole in a pipe."""
     keep = " " if one_line else " \n"
-    prompt = printable(completion.prompt.encode("utf-8", "surrogateescape"), keep)
+    prompt = printable_text(completion.prompt, keep)
     text = completion.text.replace("\n", "\\n") if one_line else completion.text
     figure_line = f"seed {completion.seed} · {figures(completion, vocab)}"
     return Text.assemble((prompt, "dim"), text, "\n" if one_line else "\n\n", (figure_line, "dim italic"))
@@ -237,7 +245,7 @@ def token_table(
     completion: Completion, steps: Iterable[Step], categories: Mapping[int, str], vocab: int
 ) -> list[Table | Text]:
     """One sequence token by token. The piece stands last, so that right-to-left letters disturb nothing."""
-    prompt = printable(completion.prompt.encode("utf-8", "surrogateescape"), keep=" ")
+    prompt = printable_text(completion.prompt, keep=" ")
     heading = Text.assemble(
         (temperature(completion.temperature), "bold"), f" · seed {completion.seed} · ", (prompt, "dim")
     )

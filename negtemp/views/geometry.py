@@ -28,17 +28,19 @@ def report(records: Iterable[Record], top: int | None) -> list[Piece]:
     for summary in (r for r in kept if isinstance(r, MatrixGeometry)):
         placements = [r for r in kept if isinstance(r, Placement) and r.matrix == summary.matrix]
         tokens = [r for r in kept if isinstance(r, TokenGeometry) and r.matrix == summary.matrix]
-        pieces += [*_shell(summary), _categories(summary)]
-        pieces += [_placements(placements)] if placements else []
-        pieces += _tokens("every token, nearest first", tokens) if top is None else _ends(tokens, top)
+        pieces += [*shell(summary), categories(summary)]
+        pieces += [placements_table(placements)] if placements else []
+        pieces += _tokens("every token, nearest first", tokens) if top is None else ends(tokens, top)
     return [*pieces, Text(_READING, style="dim")]
 
 
-def _shell(summary: MatrixGeometry) -> list[Piece]:
+def shell(summary: MatrixGeometry) -> list[Piece]:
     """What the matrix is, and how far from their centroid its tokens lie."""
     role = "embedding and unembedding, tied" if summary.tied else summary.matrix
     padding = f", {summary.padding_rows:,} rows of padding left out" if summary.padding_rows else ""
-    quantiles = " · ".join(f"{100 * float(share):g}% {_figure(summary.quantiles[share])}" for share in _SHOWN_QUANTILES)
+    quantiles = " · ".join(
+        f"{100 * float(share):g}% {_figure(summary.quantiles.get(share))}" for share in _SHOWN_QUANTILES
+    )
     mean, deviation = summary.distance_mean, summary.distance_deviation
     thickness = f", a shell {deviation / mean:.0%} thick" if mean and deviation is not None else ""
     return [
@@ -51,14 +53,15 @@ def _shell(summary: MatrixGeometry) -> list[Piece]:
     ]
 
 
-def _categories(summary: MatrixGeometry) -> Table:
+def categories(summary: MatrixGeometry) -> Table:
+    """Each category of tokens, and where the middle one of it lies."""
     table = _table("category", "tokens", "median percentile")
     for name, found in sorted(summary.categories.items(), key=lambda item: -item[1].tokens):
         table.add_row(Text(name), f"{found.tokens:,}", _percentile(found.median_percentile))
     return table
 
 
-def _placements(placements: Sequence[Placement]) -> Table:
+def placements_table(placements: Sequence[Placement]) -> Table:
     """Each set among all tokens and, dimmed, its ordinary tokens among the ordinary ones."""
     table = _table("set", "tokens", "median", "AUC", "p")
     for record in placements:
@@ -69,7 +72,7 @@ def _placements(placements: Sequence[Placement]) -> Table:
     return table
 
 
-def _ends(tokens: Sequence[TokenGeometry], top: int) -> list[Piece]:
+def ends(tokens: Sequence[TokenGeometry], top: int) -> list[Piece]:
     """The nearest tokens with and without bytes and control tokens, and the farthest ordinary ones."""
     order = sorted((t for t in tokens if t.percentile is not None), key=lambda t: t.percentile or 0.0)
     ordinary = [t for t in order if t.ordinary_percentile is not None]
@@ -104,6 +107,12 @@ def _figure(value: float | None) -> str:
 
 def _percentile(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
+
+
+def chance(value: float | None) -> str:
+    """A p as a sentence holds it."""
+    shown = _p(value)
+    return "no p" if value is None else f"p {shown}" if shown.startswith("≤") else f"p = {shown}"
 
 
 def _p(value: float | None) -> str:

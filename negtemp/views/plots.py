@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from negtemp.printable import printable, to_ascii
+from negtemp.printable import encoded, printable, to_ascii
 from negtemp.records import Spectrum, Thermo
 from negtemp.views.beta_axis import BetaAxis
 
@@ -156,7 +156,7 @@ def _title(summaries: Sequence[Spectrum]) -> str:
 
 
 def _prompt(summary: Spectrum) -> str:
-    return _cut(text(summary.prompt.encode("utf-8", "surrogateescape")))
+    return _cut(text(encoded(summary.prompt)))
 
 
 def _names(summary: Spectrum, sign: int) -> str:

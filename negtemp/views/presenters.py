@@ -13,7 +13,7 @@ from typing import Protocol
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from negtemp.printable import printable
+from negtemp.printable import encoded, printable_text
 from negtemp.records import (
     Audit,
     AuditToken,
@@ -65,13 +65,13 @@ def generation(header: Header, records: Iterable[Record], out: Console, everythi
         if isinstance(record, Step):
             steps[record.sequence].append(record)
         elif isinstance(record, Completion):
-            text = console.safe(record.prompt.encode("utf-8", "surrogateescape"), "dim")
-            stream = console.Stream(vocab)
+            text = console.safe(encoded(record.prompt), "dim")
             kept = steps.pop(record.sequence, [])
-            for step in kept:
-                text.append_text(stream.add(step))
-            yield text.append_text(stream.end(record.stop)) if kept else text.append(record.text)
+            yield text.append_text(console.streamed(kept, record.stop, vocab)) if kept else text.append(record.text)
             yield Text(console.figures(record, vocab), style="dim")
+    for cut_off in steps.values():
+        yield console.streamed(cut_off, None, vocab)
+        yield Text(f"not finished: {len(cut_off):,} tokens until it stopped", style="dim")
 
 
 def comparison(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
@@ -211,7 +211,7 @@ def unknown(header: Header, records: Iterable[Record], out: Console, everything:
     for record in records:
         counts[record.kind] += 1
     held = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "none"
-    name = printable(header.command.encode("utf-8", "surrogateescape"), keep=" ")
+    name = printable_text(header.command, keep=" ")
     yield f"records of `{name}`, a command that this negtemp does not draw: {held}; --json gives them"
 
 

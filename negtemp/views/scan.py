@@ -28,10 +28,7 @@ def report(
     files: Sequence[tuple[Scanned, Sequence[Occurrence]]], searched: int | None, every: bool, out: Console
 ) -> Iterator[RenderableType]:
     """All parts, top to bottom. `searched` is None where it was not saved."""
-    found = sorted(
-        (one for _, occurrences in files for one in occurrences if one.tokens != 0),
-        key=lambda one: -(one.tokens or one.strings),
-    )
+    found = ordered(files)
     shown = found if every else found[:SHOWN]
     if shown:
         rows = table(shown)
@@ -46,6 +43,14 @@ def report(
         yield console.Line(f"{counted(searched, 'suspect token')} that a text can hold {were} searched for.")
     for one, occurrences in files:
         yield summary(one, [other for other in occurrences if other.tokens != 0])
+
+
+def ordered(files: Sequence[tuple[Scanned, Sequence[Occurrence]]]) -> list[Occurrence]:
+    """The tokens that were found, the most frequent first; strings that the tokenizer makes otherwise are left out."""
+    return sorted(
+        (one for _, occurrences in files for one in occurrences if one.tokens != 0),
+        key=lambda one: -(one.tokens or one.strings),
+    )
 
 
 def table(found: Sequence[Occurrence]) -> Table:

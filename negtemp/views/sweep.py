@@ -13,10 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable
+from negtemp.printable import printable_text
 from negtemp.records import Estimate, Failure, Forecast, Merged, Summary
 
 _EDGE, _GAP = 2, 3
+_INTERVALS = (
+    "mean and 95 % interval: bootstrap over prompts (over completions where there is one prompt); stop reasons: Wilson"
+)
 _NONE = Estimate(None, None, None)
 
 
@@ -41,11 +44,13 @@ def by_beta(summaries: Sequence[Summary], console: Console) -> Iterator[Table | 
         count = _fitting(first, others, console.width)
         yield _table([first, *others[:count]])
         others = others[count:]
-    yield Text(
-        "mean and 95 % interval: bootstrap over prompts (over completions where there is one prompt); "
-        "stop reasons: Wilson",
-        style="dim",
-    )
+    yield Text(_INTERVALS, style="dim")
+
+
+def whole(summaries: Sequence[Summary]) -> Iterator[Table | Text]:
+    """One table of all columns, and what their intervals mean, for where width is no matter."""
+    yield _table(_columns(summaries))
+    yield Text(_INTERVALS, style="dim")
 
 
 def merged(record: Merged) -> Iterator[str]:
@@ -60,7 +65,7 @@ def merged(record: Merged) -> Iterator[str]:
         yield f"missing: {count:,} units{where}"
     for what, names in (("machines", record.machines), ("platforms", record.platforms)):
         if len(names) > 1:
-            listed = printable(", ".join(names).encode(), keep=" ")
+            listed = printable_text(", ".join(names), keep=" ")
             yield f"made on {len(names)} {what} ({listed}): the last bits of the logits may differ between them"
 
 
@@ -100,7 +105,7 @@ def _names(summaries: Sequence[Summary], table: str) -> list[str]:
 
 def _safe(name: str) -> str:
     """A name out of a file that anyone may have written."""
-    return printable(name.encode("utf-8", "surrogateescape"), keep=" ")
+    return printable_text(name, keep=" ")
 
 
 def _signed(value: float) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable, to_ascii
+from negtemp.printable import printable_text, to_ascii
 from negtemp.records import Spectrum, Thermo
 from negtemp.records.thermo import PlacedToken
 from negtemp.theory.axis import position
@@ -54,7 +54,7 @@ def report(states: Sequence[Thermo], spectrum: Spectrum, console: Console, as_ta
 
 def heading(spectrum: Spectrum, ascii_only: bool) -> Text:
     """The prompt, and after how many tokens of its continuation."""
-    prompt = printable(spectrum.prompt.encode("utf-8", "surrogateescape"), keep=" ")
+    prompt = printable_text(spectrum.prompt, keep=" ")
     prompt = to_ascii(prompt) if ascii_only else prompt
     after = f" and {spectrum.position} token{'' if spectrum.position == 1 else 's'} more" if spectrum.position else ""
     return Text.assemble(("the next token after", "dim"), (after, "dim"), ": ", (prompt, "bold"))
@@ -122,12 +122,25 @@ def table(states: Sequence[Thermo], spectrum: Spectrum, width: int, ascii_only: 
     room = max(3, min(30, width - 56))
     for state in states:
         share = state.entropy / spectrum.max_entropy if spectrum.max_entropy else 0.0
-        drawn.add_row(
-            f"{state.beta:.4g}", f"{Temperature.of_beta(state.beta).temperature:.3g}", f"{state.entropy:.3f}",
-            bar(share, room, ascii_only), f"{state.energy:.2f}", f"{state.heat_capacity:.3f}",
-            f"{state.probability:.3g}",
-        )  # fmt: skip
+        first, rest = _state(state)
+        drawn.add_row(*first, bar(share, room, ascii_only), *rest)
     return drawn
+
+
+def plain_table(states: Sequence[Thermo]) -> Table:
+    """The same without a bar, for where a picture stands beside it."""
+    drawn = _table("β", "T", "S (nats)", "U (nats)", "C", "top p")
+    for state in states:
+        first, rest = _state(state)
+        drawn.add_row(*first, *rest)
+    return drawn
+
+
+def _state(state: Thermo) -> tuple[list[str], list[str]]:
+    """A row's figures, up to S and behind it."""
+    return [
+        f"{state.beta:.4g}", f"{Temperature.of_beta(state.beta).temperature:.3g}", f"{state.entropy:.3f}"
+    ], [f"{state.energy:.2f}", f"{state.heat_capacity:.3f}", f"{state.probability:.3g}"]  # fmt: skip
 
 
 def bar(share: float, room: int, ascii_only: bool) -> str:
@@ -201,24 +214,28 @@ def _ranking(spectrum: Spectrum, sign: int, ascii_only: bool) -> Table:
     for token in tokens:
         drawn.add_row(
             str(token.token_id), f"{token.logit:.3f}", f"{abs(token.logit - tokens[0].logit):.3g}",
-            f"{math.exp(token.logprob):.3g}", Text(token.category), _piece(token, ascii_only),
+            f"{math.exp(token.logprob):.3g}", Text(token.category), piece(token, ascii_only),
         )  # fmt: skip
     return drawn
 
 
 def journey(places: Sequence[Spectrum], console: Console) -> list[Piece]:
-    """How the dominant tokens change along a continuation: a row for each position, then the counts."""
-    ascii_only = console.options.ascii_only
+    """How the dominant tokens change along a continuation, below an empty line."""
+    return [Text(), *walk(places, console.options.ascii_only)]
+
+
+def walk(places: Sequence[Spectrum], ascii_only: bool = False) -> list[Piece]:
+    """The same as parts: what stands here, a row for each position, and the counts."""
     drawn = _table("#", "S", "half +", "half -", "plateau", "top +", "top -")
     drawn.add_column("drawn", overflow="fold", max_width=PIECE_WIDTH)
     for place in places:
         drawn.add_row(
             str(place.position), f"{place.entropy:.3f}", _short(place.half_entropy.positive),
             _short(place.half_entropy.negative), _plateau(place), _top_id(place, 1), _top_id(place, -1),
-            Text("-", style="dim") if place.following is None else _piece(place.following, ascii_only),
+            Text("-", style="dim") if place.following is None else piece(place.following, ascii_only),
         )  # fmt: skip
     what = f"along it; half: {_beta(ascii_only)} of S = ln(V)/2, plateau: tokens below zero"
-    return [Text(), Text(what), drawn, *(_changes(places, sign, side) for sign, side in _SIDES)]
+    return [Text(what), drawn, *(_changes(places, sign, side) for sign, side in _SIDES)]
 
 
 def _changes(places: Sequence[Spectrum], sign: int, side: str) -> Text:
@@ -240,7 +257,7 @@ def _short(beta: float | None) -> str:
     return "-" if beta is None else f"{beta:.4g}"
 
 
-def _piece(token: PlacedToken, ascii_only: bool) -> Text:
+def piece(token: PlacedToken, ascii_only: bool = False) -> Text:
     """The safe view of a token; escaped here where the output is ASCII, so that columns have their true width."""
     return Text(to_ascii(token.piece)) if ascii_only else safe(token.raw, keep="")
 

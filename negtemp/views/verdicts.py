@@ -20,6 +20,11 @@ _NARROWEST_TABLE = 100
 _STYLES = {"holds": "bold green", "fails": "bold red", "cannot tell": "bold"}
 
 
+def style(one: ClaimVerdict) -> str:
+    """The style of a verdict, which its word says as well."""
+    return _STYLES[one.verdict]
+
+
 def shown(verdicts: Sequence[ClaimVerdict], width: int) -> list[RenderableType]:
     """A table with a row for each claim and a line on each below it; one below the other where that does not fit."""
     if width < _NARROWEST_TABLE:
@@ -27,6 +32,11 @@ def shown(verdicts: Sequence[ClaimVerdict], width: int) -> list[RenderableType]:
         for one in verdicts:
             pieces += [_heading(one), *_below(one)]
         return pieces
+    return [*whole(verdicts)]
+
+
+def whole(verdicts: Sequence[ClaimVerdict]) -> list[Table | Text]:
+    """The same for where width is no matter."""
     return [_table(verdicts), *(Text.assemble((one.claim, "bold"), ": ", "; ".join(_about(one))) for one in verdicts)]
 
 

@@ -16,7 +16,7 @@ import ctypes
 from negtemp.errors import PromptError
 from negtemp.model import library
 from negtemp.model.llama.model import Model
-from negtemp.printable import printable
+from negtemp.printable import printable, printable_text
 
 _SHOWN = 40
 
@@ -65,7 +65,7 @@ def rendered(model: Model, message: str, system: str | None = None) -> str:
     try:
         written = library.format_chat(template.decode("utf-8", "replace"), messages, bos, eos)
     except Exception as error:  # a template is a stranger's program
-        said = printable(str(error).encode("utf-8", "surrogateescape"), keep=" ") or type(error).__name__
+        said = printable_text(str(error), keep=" ") or type(error).__name__
         raise PromptError(f"this file's chat template fails: {said}") from None
     return written.removeprefix(bos) if model.vocabulary.beginning else written
 

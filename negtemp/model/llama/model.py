@@ -22,7 +22,7 @@ from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
 from negtemp.model.weights.tensors import Weights
-from negtemp.printable import printable, printable_path
+from negtemp.printable import printable_path, printable_text
 from negtemp.progress import ProgressHook, no_progress
 
 ALL_LAYERS = -1
@@ -93,7 +93,7 @@ class Model:
     def name(self) -> str:
         """The name that the file gives itself, or the file's own."""
         given = self._metadata("general.name")
-        return printable(given.encode(), keep=" ") if given else printable_path(Path(self.path.name))
+        return printable_text(given, keep=" ") if given else printable_path(Path(self.path.name))
 
     def fingerprint(self, progress: ProgressHook = no_progress) -> str:
         """The digest of every byte of the model's files (`model.fingerprint`). Raises ModelError where they changed."""
@@ -167,7 +167,7 @@ class Model:
         size = f"{millions / 1000:.1f}B" if millions >= 1000 else f"{millions:.1f}M"
         # where only the vocabulary is loaded llama.cpp says nothing
         said = buffer.value.replace(b"?B", size.encode()).decode("utf-8", "surrogateescape")
-        return printable((said or self._metadata("general.architecture") or "").encode("utf-8", "surrogateescape"), " ")
+        return printable_text((said or self._metadata("general.architecture") or ""), " ")
 
     def close(self) -> None:
         if self.handle:
