@@ -17,7 +17,7 @@ from negtemp.errors import ModelError, UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.records import Completion, Failure, Step
-from negtemp.runs import sweeping
+from negtemp.runs import processes, sweeping
 from negtemp.runs.reading import load_run
 from negtemp.runs.worker import Job
 from negtemp.runs.workers import Answer, Workers
@@ -50,13 +50,13 @@ def without_times(folder: Path) -> list[Any]:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_every_unit_comes_once_however_many_workers(random_path: Path, count: int) -> None:
     asked = plan()
-    assert units(Workers(job(random_path, asked), count).run(asked.units())) == list(range(20))
+    assert units(Workers(job(random_path, asked), count, processes.on()).run(asked.units())) == list(range(20))
 
 
 def test_steps_come_right_before_their_completion(random_path: Path) -> None:
     asked = SweepPlan(**{**vars_of(plan()), "steps": True})
     waiting: list[int] = []
-    for record in Workers(job(random_path, asked), 2).run(asked.units()):
+    for record in Workers(job(random_path, asked), 2, processes.on()).run(asked.units()):
         if isinstance(record, Step):
             waiting.append(record.sequence)
         else:
@@ -86,11 +86,11 @@ def test_four_workers_four_shards_and_one_process_give_the_same_records(random_p
 
 def test_a_worker_that_is_killed_loses_nothing(random_path: Path) -> None:
     asked = plan(repeats=30, n_predict=64)
-    workers, answered, killed = Workers(job(random_path, asked), 2), [], 0
+    workers, answered, killed = Workers(job(random_path, asked), 2, processes.on()), [], 0
     for record in workers.run(asked.units()):
         answered.append(record)
         if killed < 5 and len(answered) % 7 == 0:
-            workers._live[killed % 2].process.kill()
+            workers._live[killed % 2].link.kill()
             killed += 1
     assert killed == 5
     assert units(iter(answered)) == list(range(60))
@@ -105,7 +105,9 @@ def test_a_unit_at_which_workers_die_is_a_failure_and_the_others_come(random_pat
         "    return unit\nworker.Inbox.__next__ = next_unit\nworker.main()\n"
     )
     asked = plan()
-    records = list(Workers(job(random_path, asked), 2, command=(sys.executable, str(deadly))).run(asked.units()))
+    records = list(
+        Workers(job(random_path, asked), 2, processes.on(command=(sys.executable, str(deadly)))).run(asked.units())
+    )
     assert units(iter(records)) == list(range(20))
     (failed,) = [record for record in records if isinstance(record, Failure)]
     assert failed.sequence == 3 and "ended 3 times, last with status -9" in failed.reason
@@ -113,7 +115,7 @@ def test_a_unit_at_which_workers_die_is_a_failure_and_the_others_come(random_pat
 
 def test_once_stopping_what_has_begun_is_finished_and_no_more(random_path: Path) -> None:
     asked, seen = plan(repeats=500), list[Answer]()
-    for record in Workers(job(random_path, asked), 2).run(asked.units(), lambda: len(seen) >= 3):
+    for record in Workers(job(random_path, asked), 2, processes.on()).run(asked.units(), lambda: len(seen) >= 3):
         seen.append(record)
     assert 3 <= len(seen) < 100
 
@@ -173,19 +175,19 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_worker_that_never_gets_ready_is_one_error(random_path: Path) -> None:
     asked = plan()
     with pytest.raises(ModelError, match="before they had loaded the model"):
-        list(Workers(job(random_path, asked), 2, command=(sys.executable, "-c", "")).run(asked.units()))
+        list(Workers(job(random_path, asked), 2, processes.on(command=(sys.executable, "-c", ""))).run(asked.units()))
 
 
 def test_no_worker_is_refused(random_path: Path) -> None:
     with pytest.raises(UsageError):
-        Workers(job(random_path, plan()), 0)
+        Workers(job(random_path, plan()), 0, processes.on())
 
 
 def test_a_model_that_does_not_load_is_told_by_the_worker(tmp_path: Path) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"GGUF")
     asked = plan()
     with pytest.raises(ModelError):
-        list(Workers(job(tmp_path / "bad.gguf", asked), 2).run(asked.units()))
+        list(Workers(job(tmp_path / "bad.gguf", asked), 2, processes.on()).run(asked.units()))
     assert not workers_of(os.getpid())
 
 

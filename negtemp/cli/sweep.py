@@ -4,7 +4,7 @@ import math
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,6 +56,17 @@ WorkerCount = Annotated[
         help="processes, each with a model of its own",
     ),
 ]  # fmt: skip
+Executor = Annotated[
+    Literal["process", "ray"],
+    typer.Option("--executor", rich_help_panel=_SWEEP, help="processes here, or actors of the cluster at $RAY_ADDRESS"),
+]
+NumCpus = Annotated[
+    float, typer.Option("--num-cpus", min=0, rich_help_panel=_SWEEP, help="of a node, for each Ray worker")
+]
+NumGpus = Annotated[
+    float,
+    typer.Option("--num-gpus", min=0, rich_help_panel=_SWEEP, help="of a node, for each Ray worker, such as 0.5"),
+]  # fmt: skip
 Devices = Annotated[
     str | None,
     typer.Option(
@@ -99,6 +110,9 @@ def sweep(
     n_gpu_layers: options.GpuLayers = -1,
     workers: WorkerCount = None,
     devices: Devices = None,
+    executor: Executor = "process",
+    num_cpus: NumCpus = 1.0,
+    num_gpus: NumGpus = 0.0,
     shard: ShardOption = None,
     retry_failed: RetryFailed = False,
     steps: Steps = False,
@@ -117,8 +131,8 @@ def sweep(
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
     execution = _execution(wanted)
-    # where workers have the devices, the model is opened here for its tokens only
-    layers = 0 if execution.devices else wanted["n_gpu_layers"]
+    # where workers decode, the model is opened here for its tokens only
+    layers = 0 if execution.on_workers else wanted["n_gpu_layers"]
     with session.open_engine(wanted["model"], layers, wanted["threads"]) as engine, outputs.opened(json) as out:
         framed = session.prompts(engine, what.prompts, (), wanted["chat"], wanted["system"])
         what = replace(what, prompts=tuple(framed))
@@ -138,17 +152,21 @@ def _from_plan(plan_file: Any, path: Path, given: set[str]) -> dict[str, Any]:
 
 def _execution(wanted: dict[str, Any]) -> Any:
     """How to run it. Raises UsageError."""
-    from negtemp.cli.sweep_runner import Execution
+    from negtemp.cli.execution import Execution
     from negtemp.errors import UsageError
+    from negtemp.runs.ray_cluster import Share
     from negtemp.runs.shards import WHOLE, Shard
 
     devices = tuple(name.strip() for name in (wanted["devices"] or "").split(",") if name.strip())
-    workers = wanted["workers"] if wanted["workers"] is not None else len(devices) or 1
-    if workers < max(1, len(devices)):
-        raise UsageError(f"--workers is {workers}; give at least {max(1, len(devices))}, one for each device")
+    workers, fewest = wanted["workers"], max(1, len(devices))
+    if workers is not None and workers < fewest:
+        raise UsageError(f"--workers is {workers}; give at least {fewest}{', one for each device' if devices else ''}")
+    if devices and wanted["executor"] == "ray":
+        raise UsageError("Ray gives each worker its devices; say how many with --num-gpus in place of --devices")
     return Execution(
         parallel=wanted["parallel"], shard=Shard.of_text(wanted["shard"], os.environ) if wanted["shard"] else WHOLE,
-        retry_failed=wanted["retry_failed"], workers=workers, devices=devices, n_gpu_layers=wanted["n_gpu_layers"],
+        retry_failed=wanted["retry_failed"], executor=wanted["executor"], workers=workers, devices=devices,
+        share=Share(cpus=wanted["num_cpus"], gpus=wanted["num_gpus"]), n_gpu_layers=wanted["n_gpu_layers"],
     )  # fmt: skip
 
 

@@ -1,14 +1,12 @@
 """A sweep from the command line: open its run directory, run what is left, say how far it came, draw the table."""
 
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 from negtemp.cli import interruption
+from negtemp.cli.execution import Execution
 from negtemp.cli.messages import shell_command, with_flags
 from negtemp.cli.output import Output
 from negtemp.errors import NegtempError
@@ -16,34 +14,17 @@ from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.model.engine.engine import Engine
-from negtemp.model.llama.model import ALL_LAYERS
 from negtemp.printable import printable_path
-from negtemp.records import Completion, Failure, Record, Step
+from negtemp.records import Failure, Record, Step
 from negtemp.runs import reading, sweeping
-from negtemp.runs.shards import WHOLE, Shard
+from negtemp.runs.shards import WHOLE
 from negtemp.runs.store import Store
-from negtemp.runs.workers import Workers
+from negtemp.runs.workers import Answer
 from negtemp.views import console, presenters, progress
 from negtemp.views import sweep as view
 
 _PARTIAL = 4
 _REASONS_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """How the units are run: sequences decoded together, which shard, again those that failed, on which processes."""
-
-    parallel: int | None = None
-    shard: Shard = WHOLE
-    retry_failed: bool = False
-    workers: int = 1
-    devices: tuple[str, ...] = ()
-    n_gpu_layers: int = ALL_LAYERS
-
-    @property
-    def in_processes(self) -> bool:
-        return self.workers > 1 or bool(self.devices)
 
 
 class SweepRunner:
@@ -60,7 +41,7 @@ class SweepRunner:
     def forecast(self) -> None:
         """Show what the sweep will take; nothing is saved."""
         finished = sweeping.finished(self._folder, self._header)
-        engines = self._execution.workers
+        engines = self._execution.processes
         found = experiment.forecast(self._engine, self._plan, self._shape, finished, self._units_in_all, engines)
         self._out.begin(self._header)
         self._out.write(found)
@@ -69,15 +50,19 @@ class SweepRunner:
 
     def run(self) -> int:
         """Run what is left; the exit status. Raises NegtempError, after saying how far it came."""
-        with interruption.graceful_stop() as interrupted:
-            how = self._execution
+        how = self._execution
+        with (
+            interruption.graceful_stop() as interrupted,
+            how.ready(self._engine, self._plan, self._shape) as (run, where),
+        ):
             store = sweeping.open_store(
                 self._folder, self._engine, self._plan, self._shape, how.shard, how.retry_failed
             )
             try:
                 with store:
-                    self._announce(store)
-                    self._run(store, interrupted)
+                    self._announce(store, where)
+                    left = sweeping.unfinished(self._plan, store, how.shard)
+                    self._keep(sweeping.kept(run(left, interrupted.is_set), store), store.saved)
             except BrokenPipeError:
                 raise
             except (NegtempError, OSError):
@@ -89,35 +74,27 @@ class SweepRunner:
                 return interruption.STATUS
         return self._end()
 
-    def _announce(self, store: Store) -> None:
+    def _announce(self, store: Store, where: str) -> None:
         finished = f", {store.saved:,} of them finished" if store.saved else ""
-        how = self._execution
-        shard = "" if how.shard == WHOLE else f" of shard {how.shard}"
-        workers = f"{how.workers} workers, " if how.in_processes else ""
+        shard = self._execution.shard
+        of_shard = "" if shard == WHOLE else f" of shard {shard}"
+        at_once = f"{self._shape.slots} at once"
         parts = [
-            f"{self._units_in_all:,} units{shard}{finished}", f"{workers}{self._shape.slots} at once",
+            f"{self._units_in_all:,} units{of_shard}{finished}",
+            f"{where}, {at_once} each" if where else at_once,
             printable_path(self._folder),
-        ]  # fmt: skip
+        ]
         self._err.print(console.title(self._header, " · ".join(parts)), style="dim", soft_wrap=True)
 
-    def _run(self, store: Store, interrupted: Event) -> None:
+    def _keep(self, records: Iterator[Answer], before: int) -> None:
         self._out.begin(self._header)
-        records = self._out.tee(self._records(store, interrupted))
-        units = (record for record in records if not isinstance(record, Step))
-        for _ in progress.tracked(units, self._units_in_all, "sweep", self._err, store.saved):
+        units = (record for record in self._out.tee(records) if not isinstance(record, Step))
+        for _ in progress.tracked(units, self._units_in_all, "sweep", self._err, before):
             pass
 
-    def _records(self, store: Store, interrupted: Event) -> Iterator[Step | Completion | Failure]:
-        """What is left, here or on workers, each saved; once interrupted, only what has begun."""
-        how = self._execution
-        left = sweeping.unfinished(self._plan, store, how.shard)
-        if not how.in_processes:
-            going_on = itertools.takewhile(lambda _: not interrupted.is_set(), left)
-            return sweeping.resume(self._engine, self._plan, self._shape, store, going_on)
-        job = sweeping.job(self._engine, self._plan, self._shape, how.workers, how.n_gpu_layers)
-        return sweeping.kept(Workers(job, how.workers, how.devices).run(left, interrupted.is_set), store)
-
     def _say_how_far(self, store: Store, begin: str = "") -> None:
+        if not store.saved and not begin:
+            return
         command = shell_command(["negtemp", *sys.argv[1:]], sys.stderr.encoding)
         saved = f"{store.saved:,} of {self._units_in_all:,} units are saved in {printable_path(self._folder)}"
         self._err.print(f"{begin}{saved}; go on with:\n  {command}", soft_wrap=True)

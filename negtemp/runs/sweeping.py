@@ -1,14 +1,13 @@
 """A sweep into a run directory: what is not finished runs, and is saved before anyone sees it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from negtemp.experiments.sweep import SweepPlan, Unit, sweep
 from negtemp.model.engine.engine import BatchShape, Engine
-from negtemp.model.threads import default_threads
 from negtemp.records import Completion, Failure, Header, Step
-from negtemp.runs import provenance
+from negtemp.runs import provenance, worker
 from negtemp.runs.lines import NAME, finished_units
 from negtemp.runs.manifest import Manifest, differences
 from negtemp.runs.reading import iterate
@@ -58,15 +57,12 @@ def unfinished(plan: SweepPlan, store: Store, shard: Shard = WHOLE) -> Iterator[
     return (unit for unit in map(plan.unit, mine) if unit.key(plan.settings) not in store.finished)
 
 
-def resume(
-    engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store, units: Iterable[Unit] | None = None
-) -> Iterator[Step | Completion | Failure]:
-    """Every record of these units, or of those that are not finished, each once its unit is saved or as a step of one
-    that will be.
+def resume(engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store) -> Iterator[Step | Completion | Failure]:
+    """Every record of what is not finished, each once its unit is saved or as a step of one that will be.
 
     Raises DecodeError, OutputError.
     """
-    yield from kept(sweep(engine, plan, shape, unfinished(plan, store) if units is None else units), store)
+    yield from kept(sweep(engine, plan, shape, unfinished(plan, store)), store)
 
 
 def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterator[Step | Completion | Failure]:
@@ -76,10 +72,13 @@ def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterat
         yield record
 
 
-def job(engine: Engine, plan: SweepPlan, shape: BatchShape, workers: int, n_gpu_layers: int) -> Job:
-    """What each of so many workers here is told: the engine's model file and batches, its share of threads."""
-    threads = engine.threads or max(1, default_threads() // workers)
-    return Job(str(engine.model.path), described(plan), n_gpu_layers, threads, shape.slots)
+def job(engine: Engine, plan: SweepPlan, shape: BatchShape, n_gpu_layers: int, threads: int) -> Job:
+    """What every worker is told: the engine's model and batches; the library and the file that it must have."""
+    model = engine.model
+    return Job(
+        str(model.path.absolute()), described(plan), n_gpu_layers, threads, shape.slots,
+        model.fingerprint(), worker.build(model.library),
+    )  # fmt: skip
 
 
 def saved(engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path) -> Iterator[Step | Completion | Failure]:

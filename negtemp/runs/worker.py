@@ -1,29 +1,33 @@
-"""One worker of a sweep: a process of its own with one model loaded, told by lines and answering by lines.
+"""One worker of a sweep: one model loaded, told by lines and answering by lines, in a process or a Ray actor.
 
     python -m negtemp.runs.worker
 
-Standard input: a Job as JSON, then a unit's place in the plan a line, `end` where no more come, `stop` where what has
-not begun is to be left. Standard output: `{"ready": slots, "devices": [...]}` or `{"refused": ..., "error": ...}`, then
-the records of each unit, a Completion or Failure last. Where standard input ends before either word, whoever asked is
-gone, and the process ends at once. It writes no file; `workers` starts it and keeps what it answers.
+It is told a Job as JSON, then a unit's place in the plan a line, `end` where no more come, `stop` where what has not
+begun is to be left. It answers `{"ready": slots, "devices": [...]}` or `{"refused": ..., "error": ...}`, then the
+records of each unit, a Completion or Failure last. Where the lines end before either word, whoever asked is gone, and
+the process ends at once. It writes no file; `workers` tells it what to do and keeps what it answers.
 """
 
 import contextlib
 import json
 import os
+import platform
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from negtemp.errors import NegtempError
+from negtemp.errors import EngineError, ModelError, NegtempError
 from negtemp.experiments.sweep import SweepPlan, Unit, batch_shape, sweep
-from negtemp.model import library
+from negtemp.model import fingerprint, library, model_file
 from negtemp.model.engine.engine import Engine
+from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
+from negtemp.model.weights import gguf
+from negtemp.printable import printable_path
 from negtemp.records import to_line
 
 END, STOP = "end", "stop"
@@ -31,13 +35,18 @@ END, STOP = "end", "stop"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every worker of a sweep is told first: the model, how to load it, and the settings of the sweep's header."""
+    """What every worker of a sweep is told first: the model, how to load it, and the settings of the sweep's header.
+
+    A worker refuses another model than that of the fingerprint, and another build of the library.
+    """
 
     model: str
     plan: dict[str, Any]
     n_gpu_layers: int
     threads: int | None
     parallel: int | None
+    fingerprint: str | None = None
+    build: list[str] | None = None
 
     def to_line(self) -> str:
         return json.dumps(asdict(self))
@@ -46,7 +55,7 @@ class Job:
 class Inbox(Iterator[Unit]):
     """Units as they are told, without waiting: StopIteration means none just now."""
 
-    def __init__(self, plan: SweepPlan, lines: IO[str]) -> None:
+    def __init__(self, plan: SweepPlan, lines: Iterable[str]) -> None:
         self._plan, self._lines = plan, lines
         self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._next: str | None = None
@@ -85,32 +94,59 @@ class Inbox(Iterator[Unit]):
         return unit
 
 
-def serve(lines: IO[str], out: IO[str]) -> None:
-    """Answer one job. Raises NegtempError."""
-    job = Job(**json.loads(lines.readline()))
+def check(job: Job) -> Library:
+    """The library here, where it and the model's files are those that the job is about. Raises NegtempError."""
+    built = library.load()
+    if job.build and job.build != build(built):
+        raise EngineError(f"{platform.node()} has another build of the library: {_said(built)}; build both alike")
+    path = Path(job.model)
+    model_file.check(path)
+    found = fingerprint.fingerprint(gguf.splits(built, path))
+    if job.fingerprint and found != job.fingerprint:
+        raise ModelError(
+            f"{printable_path(path)} on {platform.node()} is another model: its sha256 is {found[:12]}…, "
+            f"not {job.fingerprint[:12]}…"
+        )
+    return built
+
+
+def build(built: Library) -> list[str]:
+    """What two builds must have in common to give the same records."""
+    return [built.version, *built.patches]
+
+
+def _said(built: Library) -> str:
+    return f"llama-cpp-python {built.version} with {len(built.patches)} patches"
+
+
+def answers(lines: Iterator[str]) -> Iterator[str]:
+    """What a worker answers to one job, line by line. What it refuses is its last line."""
+    try:
+        yield from _answers(lines)
+    except NegtempError as error:
+        yield json.dumps({"refused": str(error), "error": type(error).__name__})
+
+
+def _answers(lines: Iterator[str]) -> Iterator[str]:
+    job = Job(**json.loads(next(lines)))
     plan = SweepPlan.from_dict(job.plan)
-    with Model(library.load(), Path(job.model), job.n_gpu_layers) as model:
+    with Model(check(job), Path(job.model), job.n_gpu_layers) as model:
         engine = Engine(model, job.threads)
         shape = batch_shape(engine, plan, job.parallel)
         devices = [device.name for device in library.devices(model.library)]
-        _say(out, json.dumps({"ready": shape.slots, "devices": devices}))
+        yield json.dumps({"ready": shape.slots, "devices": devices})
         inbox = Inbox(plan, lines)
         while inbox.wait():
             for record in sweep(engine, plan, shape, inbox):
-                _say(out, to_line(record))
-
-
-def _say(out: IO[str], line: str) -> None:
-    out.write(f"{line}\n")
-    out.flush()
+                yield to_line(record)
 
 
 def main() -> None:
-    """The process. What it refuses it says in its answer, in one line."""
+    """The process: standard input to standard output."""
     try:
-        serve(sys.stdin, sys.stdout)
-    except NegtempError as error:
-        _say(sys.stdout, json.dumps({"refused": str(error), "error": type(error).__name__}))
+        for line in answers(sys.stdin):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
     except BrokenPipeError:
         os._exit(1)
 
