@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -73,6 +74,13 @@ Devices = Annotated[
         "--devices", metavar="LIST", rich_help_panel=_SWEEP, help="GPUs for the workers in turn, as 0,1 or UUIDs"
     ),
 ]
+EmitSbatch = Annotated[
+    str | None,
+    typer.Option(
+        "--emit-sbatch", metavar="TASKS", rich_help_panel=_SWEEP, show_default=False,
+        help="print a Slurm script that runs this as an array of so many shards; 100%16 for 16 at once",
+    ),
+]  # fmt: skip
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", rich_help_panel=_SWEEP, help="run units again that could not be generated")
 ]
@@ -115,6 +123,7 @@ def sweep(
     num_gpus: NumGpus = 0.0,
     shard: ShardOption = None,
     retry_failed: RetryFailed = False,
+    emit_sbatch: EmitSbatch = None,
     steps: Steps = False,
     dry_run: DryRun = False,
     json: options.Json = False,
@@ -131,6 +140,9 @@ def sweep(
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
     execution = _execution(wanted)
+    if wanted["emit_sbatch"]:
+        _emit_sbatch(wanted)
+        return
     # where workers decode, the model is opened here for its tokens only
     layers = 0 if execution.on_workers else wanted["n_gpu_layers"]
     with session.open_engine(wanted["model"], layers, wanted["threads"]) as engine, outputs.opened(json) as out:
@@ -148,6 +160,22 @@ def _from_plan(plan_file: Any, path: Path, given: set[str]) -> dict[str, Any]:
     """The plan's values, less what the command line decides."""
     decided = given | {name for group in plan_file.GROUPS if given & set(group) for name in group}
     return {name: value for name, value in plan_file.read(path).items() if name not in decided}
+
+
+def _emit_sbatch(wanted: dict[str, Any]) -> None:
+    """Print the script. Raises UsageError."""
+    from negtemp.cli import sbatch
+    from negtemp.errors import UsageError
+
+    if wanted["shard"] or wanted["output"] is None:
+        raise UsageError(
+            "--emit-sbatch gives each task its --shard; leave that out"
+            if wanted["shard"]
+            else "--emit-sbatch needs -o, the folder that all tasks write into"
+        )
+    array = sbatch.Array.of_text(wanted["emit_sbatch"])
+    command = [os.path.abspath(sys.argv[0]), *sys.argv[1:]]
+    typer.echo(sbatch.script(array, command, os.fspath(wanted["output"])), nl=False)
 
 
 def _execution(wanted: dict[str, Any]) -> Any:

@@ -86,7 +86,8 @@ def _fits(cpus: float, gpus: float, share: Share) -> int:
 def where(ray: Any) -> str:
     """The cluster in a few words."""
     names = [printable_text(node["NodeManagerHostname"]) for node in ray.nodes() if node["Alive"]]
-    return f"{len(names)} nodes of a Ray cluster ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+    count = f"{len(names)} node{'' if len(names) == 1 else 's'}"
+    return f"{count} of a Ray cluster ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
 
 
 def check_nodes(ray: Any, job: Job) -> None:
