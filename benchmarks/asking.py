@@ -4,24 +4,30 @@
     python benchmarks/asking.py MODEL.gguf audit.jsonl --sample 5000      asks, then prints and keeps the table
     python benchmarks/asking.py MODEL.gguf audit.jsonl --sample 0 --first 300   and the first 300 of every ranking
 
-Tokens that a text can hold are asked for in a fixed random order, as an audit asks (`experiments.elicitation`). Each
-answer is appended to build/asking/NAME.jsonl, so that a run stopped goes on where it was, and --sample may be raised
-later. The table goes to benchmarks/asking.json: for every indicator of the audit and its score, recall of tokens with
-p < 0.01 and p < 0.001 among the 1, 2 and 5 % most suspect of the tokens that a text can hold, with Wilson's 95 %
-intervals over the sample; and the share of such tokens at the head of each ranking, as far as it was asked. No text of
-the model is kept.
+Tokens that a text can hold are asked for in a fixed random order, one after the other, by every prompt of
+`experiments.elicitation_prompts` until one says it with p >= 0.01, which settles what is counted here. Many are asked in
+one go, for what prompts begin with is then decoded once for all of them. With --screen a copy in BF16, which a
+processor with AVX512-BF16 computes 2.8 times as fast, is asked first, and the file itself for what the copy says with
+p < 0.05: the copy differs by 0.14 nats (root mean square; 0.6 at most of 256 tokens), from rounding activations alone,
+so every p < 0.01 that is counted is the file's own. Each answer is appended to build/asking/NAME.jsonl, so that a run
+stopped goes on where it was, and --sample may be raised later. The table goes to benchmarks/asking.json: for every
+indicator of the audit and its score, recall of tokens with p < 0.01 and p < 0.001 among the 1, 2 and 5 % most suspect
+of the tokens that a text can hold, with Wilson's 95 % intervals over the sample; and the share of such tokens at the
+head of each ranking, as far as it was asked. Answers of the copy are marked as such. No text of the model is kept.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from audit.quantisation import quantise
 from numpy.typing import NDArray
 
-from negtemp.experiments.elicitation import Elicitor
+from negtemp.experiments.elicitation import Answer, Elicitor
 from negtemp.model import library
 from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.model import Model
@@ -31,7 +37,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "build" / "asking"
 RESULTS = Path(__file__).with_name("asking.json")
 SHARES, BELOW, HEADS = (0.01, 0.02, 0.05), (0.01, 0.001), (50, 100, 300)
 _ORDER_SEED = 7
-_BLOCK = 64
+_BLOCK = 1024
+_SURE = 0.05  # said so by the copy, a token is not asked of the file
 
 Ranking = NDArray[np.float64]
 
@@ -44,11 +51,13 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=5000, help="tokens asked for at random (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="and the first of every ranking (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--screen", action="store_true", help="ask a copy in BF16 first")
     arguments = parser.parse_args()
     ids, rankings = read_audit(arguments.audit)
     order = np.random.default_rng(_ORDER_SEED).permutation(ids)
     heads = [int(i) for ranking in rankings.values() for i in ids[np.argsort(-ranking)][: arguments.first]]
-    answers = asked(arguments.model, [*heads, *map(int, order[: arguments.sample])], arguments.threads)
+    wanted = [*heads, *map(int, order[: arguments.sample])]
+    answers = asked(arguments.model, wanted, arguments.threads, arguments.screen)
     write(arguments.model.stem, table(ids, rankings, order, answers))
 
 
@@ -67,28 +76,50 @@ def _value(line: dict[str, Any], name: str) -> float:
     return -np.inf if found is None else float(found)
 
 
-def asked(model: Path, wanted: Sequence[int], threads: int | None) -> dict[int, float]:
+def asked(model: Path, wanted: Sequence[int], threads: int | None, screen: bool = False) -> dict[int, float]:
     """The greatest probability of each token asked for so far, by id, these among them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     kept = FOLDER / f"{model.stem}.jsonl"
     answers = dict(_kept(kept))
     left = [token_id for token_id in dict.fromkeys(wanted) if token_id not in answers]
-    if left:
-        with Model(library.load(), model) as loaded, kept.open("a", encoding="utf-8") as file:
-            elicitor = Elicitor(Engine(loaded, threads))
-            for start in range(0, len(left), _BLOCK):
-                for answer in elicitor.ask(left[start : start + _BLOCK]):
-                    answers[answer.token_id] = answer.probability
-                    file.write(json.dumps([answer.token_id, answer.probabilities]) + "\n")
-                file.flush()
-                print(f"{min(start + _BLOCK, len(left))} of {len(left)}", flush=True)
+    if not left:
+        return answers
+    files = [*([_copy(model)] if screen else []), model]
+    with ExitStack() as stack, kept.open("a", encoding="utf-8") as file:
+        loaded = [stack.enter_context(Model(library.load(), path)) for path in files]
+        elicitors = [Elicitor(Engine(one, threads)) for one in loaded]
+        for start in range(0, len(left), _BLOCK):
+            for answer, by_copy in _answers(elicitors, left[start : start + _BLOCK]):
+                answers[answer.token_id] = answer.probability
+                told = [answer.token_id, answer.probabilities, *(["copy"] if by_copy else [])]
+                file.write(json.dumps(told) + "\n")
+            file.flush()
+            print(f"{min(start + _BLOCK, len(left))} of {len(left)}", flush=True)
     return answers
+
+
+def _copy(model: Path) -> Path:
+    """The model in BF16, made where it is missing."""
+    copy = FOLDER / f"{model.stem}.BF16.gguf"
+    if not copy.exists():
+        quantise(library.load(), model, copy, "BF16")
+    return copy
+
+
+def _answers(elicitors: Sequence[Elicitor], block: Sequence[int]) -> Iterator[tuple[Answer, bool]]:
+    """An answer for each token, in any order, and whether it is the copy's, which is asked first if there are two."""
+    left = list(block)
+    for copy in elicitors[:-1]:
+        said = [answer for answer in copy.ask(left, until=_SURE) if answer.probability >= _SURE]
+        yield from ((answer, True) for answer in said)
+        left = [token_id for token_id in left if token_id not in {answer.token_id for answer in said}]
+    yield from ((answer, False) for answer in elicitors[-1].ask(left, until=max(BELOW)))
 
 
 def _kept(path: Path) -> Iterator[tuple[int, float]]:
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():
-            token_id, probabilities = json.loads(line)
+            token_id, probabilities, *_ = json.loads(line)
             yield token_id, max(probabilities.values())
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from negtemp.model.library import Library
 
 # enum llama_ftype
-FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K": 14, "Q6_K": 18}
+FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K": 14, "Q6_K": 18, "BF16": 32}
 
 
 def quantise(library: Library, source: Path, target: Path, name: str) -> None:
     """Write `target`, under another name until it is whole. Raises RuntimeError where llama.cpp refuses."""
     params = library.api.llama_model_quantize_default_params()
-    params.ftype, params.nthread, params.pure = FILE_TYPES[name], 1, True
+    params.ftype, params.nthread, params.pure, params.allow_requantize = FILE_TYPES[name], 1, True, True
     unfinished = target.with_suffix(".part")
     status = library.api.llama_model_quantize(os.fsencode(source), os.fsencode(unfinished), ctypes.byref(params))
     if status != 0:
