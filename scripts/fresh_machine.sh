@@ -85,10 +85,16 @@ main() {
     esac
 }
 
-# digest: of the committed files that decide whether the suite must be run there again
+# digest: of what is committed and decides whether the suite must be run there again. Of pyproject.toml only what is
+# installed counts: a linter's rule changes nothing there.
 digest() {
-    git -C "$repo" ls-tree -r HEAD -- pyproject.toml Makefile patches scripts/upstream.env scripts/build scripts/build_llama.sh \
-        scripts/environment.sh | sha256sum | cut -d ' ' -f 1
+    {
+        git -C "$repo" ls-tree -r HEAD -- Makefile patches scripts/upstream.env scripts/build scripts/build_llama.sh scripts/environment.sh
+        git -C "$repo" show HEAD:pyproject.toml | python3 -c 'import sys, tomllib
+file = tomllib.load(sys.stdin.buffer)
+names = ("requires-python", "dependencies", "optional-dependencies", "scripts")
+print(file["build-system"], *(file["project"].get(name) for name in names))'
+    } | sha256sum | cut -d ' ' -f 1
 }
 
 # Run this script again as process 1 of namespaces of its own: when it ends, so does every process and mount in them.

@@ -38,7 +38,9 @@ def test_the_suite_is_asked_for_when_the_build_has_changed(tmp_path: Path) -> No
     script.parent.mkdir()
     script.write_bytes(SCRIPT.read_bytes())
     script.chmod(0o755)
-    (tmp_path / "pyproject.toml").write_text("one")
+    pyproject = tmp_path / "pyproject.toml"
+    needs = '[build-system]\nrequires = []\n[project]\ndependencies = ["{}"]\n[tool.ruff]\nline-length = {}\n'
+    pyproject.write_text(needs.format("one", 100))
     git("init", "-q")
     git("add", "-A")
     git("commit", "-q", "-m", "one")
@@ -47,6 +49,9 @@ def test_the_suite_is_asked_for_when_the_build_has_changed(tmp_path: Path) -> No
     (tmp_path / "scripts" / "fresh_machine.tested").write_text(f"debian-13 {digest}  Python 3.13.5, 9 passed\n")
     assert run("debian-13", "--needs-test", script=script).returncode == 1
     assert run("debian-12", "--needs-test", script=script).returncode == 0
-    (tmp_path / "pyproject.toml").write_text("two")
+    pyproject.write_text(needs.format("one", 120))
+    git("commit", "-q", "-a", "-m", "a linter's rule")
+    assert run("debian-13", "--needs-test", script=script).returncode == 1
+    pyproject.write_text(needs.format("two", 120))
     git("commit", "-q", "-a", "-m", "two")
     assert run("debian-13", "--needs-test", script=script).returncode == 0
