@@ -29,12 +29,21 @@ def test_what_a_shell_exports_for_other_builds_does_not_reach_this_one(tmp_path:
     assert set(kept) <= names
 
 
-def test_a_ccache_that_cannot_work_is_not_used(tmp_path: Path) -> None:
-    program(tmp_path / "bin", "ccache", "echo 'ccache: error: failed to create directory /nowhere' >&2; exit 1")
-    path = f"{tmp_path}/bin:{os.environ['PATH']}"
-    done = run_parts(tmp_path, 'find_compiler; echo "$CCACHE_DISABLE"', {"PATH": path, "CCACHE_DISABLE": ""})
-    assert done.stdout == "1\n"
-    assert "failed to create directory /nowhere" in done.stderr
+@pytest.mark.parametrize(
+    ("does", "used"), [('exec "$@"', "ON"), ("echo 'ccache: no folder /nowhere' >&2; exit 1", "OFF")]
+)
+def test_a_ccache_is_used_if_it_works(tmp_path: Path, does: str, used: str) -> None:
+    program(tmp_path / "bin", "ccache", does)
+    done = run_parts(tmp_path, 'find_compiler; echo "$cache_flag"', {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+    assert done.stdout == f"-DGGML_CCACHE={used}\n"
+    assert ("no folder /nowhere" in done.stderr) == (used == "OFF")
+
+
+def test_a_ccache_off_path_is_not_used(tmp_path: Path) -> None:
+    """CMake looks in /usr/bin, /opt and its own folder too, and ninja's shell does not."""
+    bare = 'command() { case $2 in *ccache) return 1 ;; *) builtin command "$@" ;; esac; }'
+    done = run_parts(tmp_path, f'{bare}; find_compiler; echo "$cache_flag"')
+    assert done.stdout == "-DGGML_CCACHE=OFF\n"
 
 
 def test_a_compiler_that_does_not_work_is_told_with_its_own_words(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ find_compiler() {
     echo 'int main() {}' | "${cxx[@]}" -x c++ -o "$work/probe" - >"$work/probe.log" 2>&1 ||
         die "the C++ compiler ${cxx[*]} does not work: $(cause_of "$work/probe.log"); $install"
     export CXX="${cxx[*]}"
-    without_broken_ccache
+    choose_ccache
     without_build_variables
     for name in "${CC:-}" cc gcc clang; do
         if [ -n "$name" ] && command -v "${name%% *}" >/dev/null; then
@@ -92,13 +92,20 @@ find_compiler() {
     die "no C compiler on PATH (looked for cc, gcc, clang): $install"
 }
 
-# llama.cpp compiles through ccache where there is one, which fails where its folder cannot be written
-without_broken_ccache() {
-    command -v ccache >/dev/null || return 0
+# cache_flag: llama.cpp compiles through any ccache that CMake finds, off PATH too, and fails where that does not work
+choose_ccache() {
+    local name
+    cache_flag=-DGGML_CCACHE=OFF
     echo 'int main() {}' >"$work/probe.cpp"
-    ccache "${cxx[@]}" -c "$work/probe.cpp" -o "$work/probe.o" >"$work/probe.log" 2>&1 && return
-    say "ccache does not work here, so nothing is compiled through it: $(tail -n 1 "$work/probe.log")"
-    export CCACHE_DISABLE=1
+    for name in ccache sccache; do
+        command -v "$name" >/dev/null || continue
+        if "$name" "${cxx[@]}" -c "$work/probe.cpp" -o "$work/probe.o" >"$work/probe.log" 2>&1; then
+            cache_flag=-DGGML_CCACHE=ON
+        else
+            say "$name does not work here, so nothing is compiled through it: $(tail -n 1 "$work/probe.log")"
+        fi
+        return 0
+    done
 }
 
 # What a shell may export for other builds, and CMake, ninja or scikit-build-core would obey: another generator, folder,

@@ -62,7 +62,7 @@ compile_tools() {
     say "compiling ${tools[*]} for $backend, $count at a time (log: $log)"
     reporter=report_compile
     if ! run_logged "$log" "$cmake" -S "$(tree_of llama.cpp)" -B "$folder" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" \
-        "${tool_flags[@]}" "${flag_list[@]}" ||
+        "${tool_flags[@]}" "$cache_flag" "${flag_list[@]}" ||
         ! run_logged "$log" "$cmake" --build "$folder" --parallel "$count" --target "${tools[@]}" "${upstream_tests[@]}"; then
         die "compiling the tools failed: $(cause_of "$log")"
     fi

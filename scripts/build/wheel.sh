@@ -42,7 +42,7 @@ build_wheel() {
     say "compiling $wheel_version for $backend, $count at a time (log: $log)"
     reporter=report_compile
     # pip may not take a wheel from its cache: it knows nothing of patches and flags
-    CMAKE_ARGS=$flags CMAKE_BUILD_PARALLEL_LEVEL=$count \
+    CMAKE_ARGS="$cache_flag $flags" CMAKE_BUILD_PARALLEL_LEVEL=$count \
         run_pip "$log" wheel -v --no-cache-dir --no-deps --wheel-dir "$work/wheel" \
         --config-settings=build-dir="$work/cmake" --config-settings=ninja.make-fallback=false \
         --config-settings="wheel.exclude=/lib;/include" "$work/bindings" ||
