@@ -1,5 +1,6 @@
 """What the build takes from the machine and its shell: compilers, ccache, variables that other builds left."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -74,3 +75,16 @@ def test_a_pip_older_than_the_build_needs_is_not_used(tmp_path: Path, version: s
     (tmp_path / "pip.py").write_text(f"__version__ = {version!r}\n")
     done = run_parts(tmp_path, 'if new_enough_pip "$python"; then echo usable; fi', {"PYTHONPATH": str(tmp_path)})
     assert (done.stdout == "usable\n") == usable
+
+
+def test_a_folder_that_another_run_works_in_is_left_and_one_of_a_killed_run_removed(tmp_path: Path) -> None:
+    """Though the other is in a container, where its number is no process here."""
+    used, left = (tmp_path / "build" / f"work.999999999.{name}" for name in ("used", "left"))
+    for folder in (used, left):
+        folder.mkdir(parents=True)
+        (folder / "alive").touch()
+    with (used / "alive").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run_parts(tmp_path, "")
+    assert done.returncode == 0, done.stderr
+    assert used.exists() and not left.exists()

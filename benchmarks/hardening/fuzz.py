@@ -5,15 +5,12 @@
 A seed names a mutation (`mutations`) and, by its remainder, a command. What a user may see is a status of 0 or 1 (4
 where a sweep's units fail) and one line that says why; what must never be is a traceback, a signal, a core, a minute of
 work without an end, or memory of more than twice the file and a GiB. The minute is of the processor, so that a busy
-machine finds no more than an idle one. Everything is imported once and each case is a fork of that, so that a case
-costs what the command does; the parent loads no model, since neither ggml's threads nor OpenMP's survive a fork.
+machine finds no more than an idle one.
 """
 
 import argparse
-import importlib
 import json
 import os
-import pkgutil
 import resource
 import shutil
 import signal
@@ -25,9 +22,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import negtemp
+from hardening import forked
+from hardening.forked import LIMIT_SECONDS
 from hardening.mutations import Damaged
-from negtemp.model import library, model_file
+from negtemp.model import model_file
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "-n", "3", "--ignore-eos"),
@@ -40,10 +38,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "-p", "a b", "-n", "2", "--mask", "byte,control", "--json", "--repeat-penalty", "1.1"),
     ("audit", "--no-verify"),
 )
-LIMIT_SECONDS = 60
 MEMORY = 1 << 30
-# a guard for the machine, far above what is allowed
-_ADDRESS_SPACE = 16 << 30
 _ALLOWED = {0, 1, 4}
 
 
@@ -64,8 +59,7 @@ class Case:
 
 def run(seeds: Sequence[int], model: Path) -> Iterator[Case]:
     """The cases of these seeds, one after the other."""
-    _import_everything()
-    library.load()
+    forked.prepare()
     damaged = Damaged(model)
     for seed in seeds:
         folder = Path(tempfile.mkdtemp(prefix="negtemp-fuzz-"))
@@ -79,9 +73,7 @@ def run(seeds: Sequence[int], model: Path) -> Iterator[Case]:
 def _case(seed: int, damage: str, command: tuple[str, ...], folder: Path) -> Case:
     size = (folder / "m.gguf").stat().st_size
     started = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _as_command([command[0], "-m", "m.gguf", "-t", "1", *command[1:]], folder)
+    child = forked.start([command[0], "-m", "m.gguf", "-t", "1", *command[1:]], folder)
     _, ended, usage = os.wait4(child, 0)
     seconds = time.monotonic() - started
     status = os.waitstatus_to_exitcode(ended)
@@ -89,13 +81,6 @@ def _case(seed: int, damage: str, command: tuple[str, ...], folder: Path) -> Cas
     peak = usage.ru_maxrss * 1024
     wrong = _wrong(status, os.WCOREDUMP(ended), said, peak - _baseline(), size)
     return Case(seed, command[0], damage, max(status, 0), max(-status, 0), round(seconds, 3), peak, said[-400:], wrong)
-
-
-def _import_everything() -> None:
-    """What the commands import when they run, once for all cases."""
-    for module in pkgutil.walk_packages(negtemp.__path__, "negtemp."):
-        if not module.name.startswith(("negtemp.views.plots", "negtemp.views.geometry_plot", "negtemp.web")):
-            importlib.import_module(module.name)
 
 
 def _baseline() -> int:
@@ -116,33 +101,6 @@ def _wrong(status: int, core: bool, said: str, grown: int, size: int) -> str:
     if status == 1 and (len(complaints) != 1 or not said.splitlines()[-1].startswith("negtemp: ")):
         return f"{len(complaints)} lines of reason"
     return f"{grown >> 20} MiB for a file of {size >> 20}" if grown > 2 * size + MEMORY else ""
-
-
-def _as_command(arguments: list[str], folder: Path) -> None:
-    """Become `negtemp`, in a process group, a folder and streams of its own; never returns."""
-    os.setpgid(0, 0)
-    os.chdir(folder)
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
-    # what waits for ever takes no processor; C code lets no handler of Python's run, so that this one kills
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(20 * LIMIT_SECONDS)
-    sys.argv = ["negtemp", *arguments]
-    from negtemp.cli import main as entry
-
-    status = 70
-    try:
-        entry.main()
-    except SystemExit as left:
-        status = left.code if isinstance(left.code, int) else 70
-    except BaseException as error:
-        print(f"Traceback: {error!r}", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def _seeds(text: str) -> range:

@@ -43,14 +43,28 @@ make_folders() {
 
 # Everything unfinished lives in a folder of this run alone; folders of runs that were killed are removed.
 make_work_folder() {
-    local old
+    local old made
     for old in "$build"/work.*; do
-        [ -d "$old" ] || continue
-        kill -0 "${old##*.}" 2>/dev/null || rm -rf "$old" 2>/dev/null || true
+        [ ! -d "$old" ] || is_in_use "$old" || rm -rf "$old" 2>/dev/null || true
     done
-    work=$build/work.$$
-    rm -rf "$work"
+    make_folders "$build"
+    made=$(mktemp -d "$build/work.$$.XXXXXX" 2>&1) || die "cannot write here: ${made#mktemp: }; clone into a folder of your own"
+    work=$made
+    if command -v flock >/dev/null; then
+        exec 8>"$work/alive"
+        flock 8
+    fi
     make_folders "$work/tmp"
+}
+
+# is_in_use WORK_FOLDER: told by a lock, since the number of a process in another container says nothing here
+is_in_use() {
+    if command -v flock >/dev/null && [ -e "$1/alive" ]; then
+        ! flock -n "$1/alive" true
+    else
+        local name=${1##*/work.}
+        kill -0 "${name%%.*}" 2>/dev/null
+    fi
 }
 
 # run_logged LOG COMMAND...: output to LOG, with --verbose to the screen too; exit status of COMMAND. The lock is not
