@@ -100,7 +100,8 @@ def https_index(tmp_path: Path) -> Iterator[str]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/simple"
+    # by name: pip 24.2 to 25.1 cannot speak TLS to an address, whoever signed it
+    yield f"https://localhost:{server.server_port}/simple"
     server.shutdown()
     thread.join()
     server.server_close()

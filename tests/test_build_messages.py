@@ -46,7 +46,8 @@ COMPILE = (
         ("CMake Error at CMakeLists.txt:3 (project):\n  No CMAKE_CXX_COMPILER could be found.\n\n  Tell CMake where\n",
          "CMake Error at CMakeLists.txt:3 (project): No CMAKE_CXX_COMPILER could be found."),
         ("FAILED: a.o\nccache: error: failed to create directory /nowhere: Permission denied\nninja: build stopped\n",
-         "ccache: error: failed to create directory /nowhere: Permission denied; run it again with CMAKE_ARGS=-DGGML_CCACHE=OFF"),
+         "ccache: error: failed to create directory /nowhere: Permission denied; "
+         "run it again with CMAKE_ARGS=-DGGML_CCACHE=OFF"),
         ("FAILED: [code=127] a.o\nccache /usr/bin/clang -c a.c\n/bin/sh: 1: ccache: not found\nninja: build stopped\n",
          "ccache: not found; install it, or put it on PATH"),
         ("/usr/bin/ld: cannot find -lgomp: No such file or directory\ncollect2: error: ld returned 1 exit status\n",
