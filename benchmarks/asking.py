@@ -5,8 +5,8 @@
     python benchmarks/asking.py MODEL.gguf audit.jsonl --sample 0 --first 300   and the first 300 of every ranking
 
 Tokens that a text can hold are asked for in a fixed random order, one after the other, by every prompt of
-`experiments.elicitation_prompts` until one says it with p >= 0.01, which settles what is counted here. Many are asked in
-one go, for what prompts begin with is then decoded once for all of them. With --screen a copy in BF16, which a
+`experiments.elicitation_prompts` until one says it with p >= 0.01, which settles what is counted here. Many are asked
+in one go, for what prompts begin with is then decoded once for all of them. With --screen a copy in BF16, which a
 processor with AVX512-BF16 computes 2.8 times as fast, is asked first, and the file itself for what the copy says with
 p < 0.05: the copy differs by 0.14 nats (root mean square; 0.6 at most of 256 tokens), from rounding activations alone,
 so every p < 0.01 that is counted is the file's own. Each answer is appended to build/asking/NAME.jsonl, so that a run
