@@ -15,7 +15,7 @@ import openai
 import pytest
 import typer
 from models import spm_vocabulary, write_llama
-from serving import NEGTEMP, ONE_THREAD, complete, serving
+from serving import NEGTEMP, ONE_THREAD, complete, require_server, serving
 
 from negtemp.cli.app import app
 from negtemp.errors import NegtempError, UnpatchedLibraryError, UsageError
@@ -34,6 +34,7 @@ def test_a_server_that_takes_no_sign_is_not_ours(
 
 
 def test_a_model_without_a_preference_is_no_proof_against_the_server(tmp_path: Path) -> None:
+    require_server()
     even = np.zeros((len(vocabulary := spm_vocabulary([b" ab", b" cd"])), 32), np.float32)
     model = write_llama(tmp_path / "even.gguf", vocabulary, unembedding=even)
     with Server(model, Address(port=0), ONE_THREAD) as running:

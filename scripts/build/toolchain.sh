@@ -44,6 +44,9 @@ choose_cuda() {
         die "backend cuda needs nvcc of the CUDA toolkit, which is not on PATH: install it (Debian, Ubuntu: apt-get install nvidia-cuda-toolkit) or put its bin folder on PATH"
     export CUDACXX=$nvcc
     cmake_flags+=(-DGGML_CUDA=ON)
+    # where the compiler links libstdc++ statically, libggml-cuda.so exported that copy, and streams of libllama.so crashed
+    # in it as soon as a program had loaded another libstdc++ first
+    [ "$(uname -s)" != Linux ] || cmake_flags+=(-DCMAKE_SHARED_LINKER_FLAGS=-Wl,--exclude-libs,ALL)
 }
 
 choose_vulkan() {
