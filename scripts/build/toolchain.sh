@@ -46,7 +46,7 @@ choose_cuda() {
     cmake_flags+=(-DGGML_CUDA=ON)
     # where the compiler links libstdc++ statically, libggml-cuda.so exported that copy, and streams of libllama.so crashed
     # in it as soon as a program had loaded another libstdc++ first
-    [ "$(uname -s)" != Linux ] || cmake_flags+=(-DCMAKE_SHARED_LINKER_FLAGS=-Wl,--exclude-libs,ALL)
+    [ "$(uname -s)" != Linux ] || cmake_flags+=("-DCMAKE_SHARED_LINKER_FLAGS=-Wl,--exclude-libs,ALL")
 }
 
 choose_vulkan() {
