@@ -1,6 +1,6 @@
 """Pictures of the pages for README and docs, by Debian's Chromium: small PNGs in docs/images.
 
-usage: scripts/screenshots.py [-m MODEL]    needs negtemp[web], selenium and Chromium; oxipng or pillow make them small
+usage: scripts/screenshots.py [-m MODEL]    needs negtemp[web,report], selenium, pillow and Chromium
 """
 
 import argparse
@@ -58,6 +58,18 @@ def explore(driver: Any, url: str, beta: str, scheme: str, size: tuple[int, int]
     save(driver.get_screenshot_as_png(), name)
 
 
+def report(driver: Any, folder: Path) -> None:
+    """One picture of the report of an experiment on the bundled model."""
+    negtemp = str(Path(sys.executable).with_name("negtemp"))
+    subprocess.run([negtemp, "reproduce", "-o", str(folder / "run")], check=True, capture_output=True)
+    file = folder / "report.html"
+    subprocess.run([negtemp, "report", str(folder / "run"), "-o", str(file)], check=True, capture_output=True)
+    browser.resize(driver, 1000, 1100)
+    browser.prefer(driver, scheme="light")
+    driver.get(file.as_uri())
+    save(driver.get_screenshot_as_png(), "report.png")
+
+
 def save(png: bytes, name: str) -> None:
     """The picture in few colours: a third of the bytes, and nobody sees it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -77,6 +89,7 @@ def main() -> None:
         explore(driver, url, "-1.13", "light", (1280, 840), "explore.png")
         explore(driver, url, "-1000", "dark", (1280, 840), "explore-dark.png")
         explore(driver, url, "-1.13", "light", (390, 844), "explore-narrow.png")
+        report(driver, Path(profile))
 
 
 if __name__ == "__main__":
