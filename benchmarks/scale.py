@@ -57,7 +57,7 @@ def answer(unit: Unit, asked: SweepPlan) -> Completion:
 class Sleeper:
     """A worker that sleeps through its units, as many together as one that decodes."""
 
-    device = None
+    device: str | None = None
 
     def __init__(self, asked: SweepPlan) -> None:
         self._plan = asked
