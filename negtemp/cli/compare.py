@@ -6,6 +6,27 @@ import typer
 
 from negtemp.cli import options
 
+Temps = Annotated[
+    str | None,
+    typer.Option(
+        "--temps", metavar="LIST", rich_help_panel=options.TEMP_PANEL, show_default="0.001,-0.001",
+        help="temperatures, a column each",
+    ),
+]  # fmt: skip
+Betas = Annotated[
+    str | None,
+    typer.Option(
+        "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="inverse temperatures 1/T instead"
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),
+]
+Tokens = Annotated[
+    bool, typer.Option("--tokens", rich_help_panel="Output", help="token by token instead of side by side")
+]
+
 
 @options.sampling()
 def compare(
@@ -16,33 +37,14 @@ def compare(
     prompt_ids: options.PromptIds = None,
     chat: options.Chat = False,
     system: options.System = None,
-    temps: Annotated[
-        str | None,
-        typer.Option(
-            "--temps",
-            metavar="LIST",
-            rich_help_panel=options.TEMP_PANEL,
-            show_default="0.001,-0.001",
-            help="temperatures, a column each",
-        ),
-    ] = None,
-    betas: Annotated[
-        str | None,
-        typer.Option(
-            "--betas", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="inverse temperatures 1/T instead"
-        ),
-    ] = None,
+    temps: Temps = None,
+    betas: Betas = None,
     seed: options.Seed = 1,
-    seeds: Annotated[
-        str | None,
-        typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),
-    ] = None,
+    seeds: Seeds = None,
     sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    tokens: Annotated[
-        bool, typer.Option("--tokens", rich_help_panel="Output", help="token by token instead of side by side")
-    ] = False,
+    tokens: Tokens = False,
     json: options.Json = False,
     output: options.Output = None,
 ) -> None:

@@ -14,6 +14,17 @@ from negtemp.experiments.settings import PROMPT
 _SERVER = "Server"
 _MISSING = "the page needs starlette and uvicorn, and {name} is not installed; run: pip install 'negtemp[web]'"
 
+Prompt = Annotated[
+    str, typer.Option("-p", "--prompt", metavar="TEXT", rich_help_panel="Prompt", help="the text to begin with")
+]
+Temp = Annotated[
+    float | None,
+    typer.Option(
+        "--temp", "--temperature", rich_help_panel=options.TEMP_PANEL, show_default="1",
+        help="temperature to begin with",
+    ),
+]  # fmt: skip
+Beta = Annotated[float | None, typer.Option("--beta", rich_help_panel=options.TEMP_PANEL, help="1/T instead")]
 Port = Annotated[int, typer.Option("--port", rich_help_panel=_SERVER, help="0 takes any free one")]
 Host = Annotated[
     str, typer.Option("--host", rich_help_panel=_SERVER, help="address; one that others reach needs a key")
@@ -32,21 +43,11 @@ Open = Annotated[bool, typer.Option("--open", rich_help_panel=_SERVER, help="ope
 def explore(
     *,
     model: options.Model = None,
-    prompt: Annotated[
-        str, typer.Option("-p", "--prompt", metavar="TEXT", rich_help_panel="Prompt", help="the text to begin with")
-    ] = PROMPT,
+    prompt: Prompt = PROMPT,
     chat: options.Chat = False,
     system: options.System = None,
-    temp: Annotated[
-        float | None,
-        typer.Option(
-            "--temp", "--temperature", rich_help_panel=options.TEMP_PANEL, show_default="1",
-            help="temperature to begin with",
-        ),
-    ] = None,
-    beta: Annotated[
-        float | None, typer.Option("--beta", rich_help_panel=options.TEMP_PANEL, help="1/T instead")
-    ] = None,
+    temp: Temp = None,
+    beta: Beta = None,
     seed: options.Seed = 1,
     sampling: options.Sampling,
     threads: options.Threads = None,
