@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from typing import IO, Any
 
 from test_cli import NEGTEMP
 
@@ -47,11 +47,11 @@ class Explored:
 
 
 @contextmanager
-def explored(*arguments: str) -> Iterator[Explored]:
+def explored(*arguments: str, stderr: IO[str] | None = None) -> Iterator[Explored]:
     """`negtemp explore` at a free port, until the block ends."""
     command = [NEGTEMP, "explore", "--port", "0", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process:
         assert process.stdout
         try:
             yield Explored(process, process.stdout.readline().strip())

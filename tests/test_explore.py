@@ -185,8 +185,8 @@ def test_two_pages_ask_in_turn(page: Explored) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_while_a_stream_is_open(number: signal.Signals) -> None:
-    with explored() as page:
+def test_a_signal_ends_it_while_a_stream_is_open(number: signal.Signals, tmp_path: Path) -> None:
+    with (tmp_path / "stderr").open("w") as stderr, explored(stderr=stderr) as page:
         body = {"root": IDS, "drawn": [], "betas": [-1], "seed": 1, "count": 500}
         request = urllib.request.Request(f"{page.base}/api/draw", json.dumps(body).encode())
         request.add_header("Authorization", f"Bearer {page.token}")
@@ -195,6 +195,8 @@ def test_a_signal_ends_it_while_a_stream_is_open(number: signal.Signals) -> None
             page.process.send_signal(number)
             page.process.wait(timeout=60)
         assert page.process.returncode in (0, -number, 128 + number)
+    said = (tmp_path / "stderr").read_text()
+    assert said.startswith("exploring ") and said.count("\n") == 1, said
 
 
 def test_a_port_in_use_is_one_line(page: Explored) -> None:

@@ -63,6 +63,8 @@ def serve(
     config = uvicorn.Config(
         guarded, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=_CONNECTIONS_SECONDS,
+        # it would show the stack of every stream that Ctrl-C cuts off
+        log_level="critical",
     )  # fmt: skip
     port = listening.getsockname()[1]
     host = f"[{address.reached_at}]" if ":" in address.reached_at else address.reached_at
