@@ -95,6 +95,8 @@ def serve(
     from negtemp.server import Address, Server, keys_in
 
     _refuse_other_models(context.args)
+    if ready_timeout <= 0:
+        raise UsageError(f"--ready-timeout is {ready_timeout:g}; give more than 0 seconds")
     found = model_file.find(model or os.environ.get("LLAMA_ARG_MODEL"))
     keys = [*(api_key or []), *([keys_in(api_key_file)] if api_key_file else [])]
     address = Address(host.removeprefix("[").removesuffix("]"), port, "\n".join(keys), _rooted(api_prefix))
