@@ -7,6 +7,7 @@ faults          what may happen to a sweep at work, and whether every unit is th
 fault_kinds     how each of that is done
 sweep_under_fault   a sweep that can be held at any unit, and its records read without negtemp
 forked          commands as forks of one process
+seeds           the options of a run over seeds
 
 Run `python -m hardening.fuzz --help` or `python -m hardening.faults --help` in `benchmarks`. What came of it is in
 `docs/hardening.md`.

@@ -7,7 +7,6 @@ every unit must be what an undisturbed sweep draws, to the last bit. Where the o
 mount namespace of its own, so that disks can be full and read-only; elsewhere those kinds are left out, and it says so.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -23,8 +22,8 @@ from typing import Any
 
 from hardening import forked
 from hardening.fault_kinds import KINDS, MOUNTING, Kind
+from hardening.seeds import seed_options
 from hardening.sweep_under_fault import Ground, Wrong
-from negtemp.model import model_file
 
 # set where this process is in a mount namespace of its own
 _INSIDE = "NEGTEMP_FAULTS_INSIDE"
@@ -110,18 +109,10 @@ def _table(cases: Sequence[Case]) -> Iterator[str]:
         )
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition(":")
-    return range(int(first), int(last))
-
-
 def main() -> None:
     """Run the seeds, write a line for each, and say what went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=_seeds, default=range(200), metavar="FIRST:LAST")
-    parser.add_argument("--model", type=Path, default=model_file.bundled())
+    parser = seed_options(__doc__)
     parser.add_argument("--stopped", type=float, default=0.5, metavar="SECONDS", help="how long SIGSTOP lasts")
-    parser.add_argument("--report", type=Path, help="JSON Lines, a case each")
     given = parser.parse_args()
     if _INSIDE not in os.environ:
         _enter_namespace()

@@ -8,7 +8,6 @@ work without an end, or memory of more than twice the file and a GiB. The minute
 machine finds no more than an idle one.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -25,7 +24,7 @@ from pathlib import Path
 from hardening import forked
 from hardening.forked import LIMIT_SECONDS
 from hardening.mutations import Damaged
-from negtemp.model import model_file
+from hardening.seeds import seed_options
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "-n", "3", "--ignore-eos"),
@@ -103,17 +102,9 @@ def _wrong(status: int, core: bool, said: str, grown: int, size: int) -> str:
     return f"{grown >> 20} MiB for a file of {size >> 20}" if grown > 2 * size + MEMORY else ""
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition(":")
-    return range(int(first), int(last))
-
-
 def main() -> None:
     """Run the seeds, write a line for each, and say what went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=_seeds, default=range(200), metavar="FIRST:LAST")
-    parser.add_argument("--model", type=Path, default=model_file.bundled())
-    parser.add_argument("--report", type=Path, help="JSON Lines, a case each")
+    parser = seed_options(__doc__)
     given = parser.parse_args()
     cases = []
     with (given.report or Path(os.devnull)).open("w", encoding="utf-8") as report:

@@ -23,11 +23,9 @@ from negtemp.records import (
     Difference,
     Header,
     JsonValue,
-    Occurrence,
     PublishedToken,
     Record,
     Repetition,
-    Scanned,
     Spectrum,
     Step,
     Summary,
@@ -189,15 +187,7 @@ def scan(
     header: Header, records: Iterable[Record], out: Console, everything: bool = False, searched: int | None = None
 ) -> Parts:
     """`scan`: the tokens found most often, and a line for each file. `searched` tokens, where that is known."""
-    files: list[tuple[Scanned, list[Occurrence]]] = []
-    occurrences: list[Occurrence] = []
-    for record in records:
-        if isinstance(record, Occurrence):
-            occurrences.append(record)
-        elif isinstance(record, Scanned):
-            files.append((record, occurrences))
-            occurrences = []
-    yield from scan_view.report(files, searched, everything, out)
+    yield from scan_view.report(scan_view.by_file(records)[0], searched, everything, out)
 
 
 def sweep(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:

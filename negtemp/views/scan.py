@@ -4,7 +4,7 @@ Neither a number nor a path is ever broken. What the rows of a file count adds u
 rows are the tokens that the text holds; strings that the tokenizer makes something else of stand in that line only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.printable import printable
-from negtemp.records import Occurrence, Scanned
+from negtemp.records import Occurrence, Record, Scanned
 from negtemp.records.audit import Lines
 from negtemp.views import console
 from negtemp.views.audit import probability
@@ -22,6 +22,19 @@ SHOWN = 25
 
 _ANY_WIDTH = 1 << 14
 _UNITS = {"json": "string", "parquet": "string"}
+
+
+def by_file(records: Iterable[Record]) -> tuple[list[tuple[Scanned, list[Occurrence]]], list[Occurrence]]:
+    """Each file with what was found in it, which stands before it; and what was found in one that did not end."""
+    files: list[tuple[Scanned, list[Occurrence]]] = []
+    occurrences: list[Occurrence] = []
+    for record in records:
+        if isinstance(record, Occurrence):
+            occurrences.append(record)
+        elif isinstance(record, Scanned):
+            files.append((record, occurrences))
+            occurrences = []
+    return files, occurrences
 
 
 def report(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.records import Audit, AuditToken, Census, Difference, Occurrence, Plateau, Record, Scanned
+from negtemp.records import Audit, AuditToken, Census, Difference, Plateau, Record
 from negtemp.records.audit import Change
 from negtemp.records.trial import CONFIRMED_BELOW, SAID_FROM, STRONG_BELOW
 from negtemp.views import audit as audit_view
@@ -262,14 +262,7 @@ def _plateaus(plateaus: Sequence[Plateau]) -> Picture:
 
 def scan(saved: Saved, records: Iterable[Record]) -> Report:
     """`scan`: the tokens found most often, and a line for each file."""
-    files: list[tuple[Scanned, list[Occurrence]]] = []
-    occurrences: list[Occurrence] = []
-    for record in records:
-        if isinstance(record, Occurrence):
-            occurrences.append(record)
-        elif isinstance(record, Scanned):
-            files.append((record, occurrences))
-            occurrences = []
+    files, unfinished = scan_view.by_file(records)
     found = scan_view.ordered(files)
     parts: list[Part] = [scan_view.table(found[:LISTED])] if found else ["None of the tokens was found."]
     if len(found) > LISTED:
@@ -282,5 +275,5 @@ def scan(saved: Saved, records: Iterable[Record]) -> Report:
         sections=[Section("Found", parts), Section("The files", [*lines[:LISTED]])],
         facts=[(f"{len(files):,}", "files read"), (f"{sum(o.tokens or 0 for o in found):,}", "tokens found"),
                (f"{sum(o.strings for o in found):,}", "places where their text stands")],
-        missing=["This run was interrupted: its last file was not read to the end."] if occurrences else [],
+        missing=["This run was interrupted: its last file was not read to the end."] if unfinished else [],
     )  # fmt: skip

@@ -193,12 +193,7 @@ def dots(
     """A row for each thing that is compared, first on top: its figure as a dot, others hollow, intervals as lines."""
 
     def draw(axes: "Axes") -> None:
-        for place, words in lines:
-            axes.axvline(place, color=MUTED, linewidth=0.8, linestyle=":")
-            axes.annotate(
-                words, (place, 1.0), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
-                fontsize=8, color=MUTED, ha="center", va="bottom",
-            )  # fmt: skip
+        _mark_places(axes, lines)
         if log:
             _logarithmic(axes, "x")
         if limits is not None:
@@ -235,6 +230,16 @@ def _dot_row(axes: "Axes", height: int, row: Row) -> None:
                 textcoords="offset points", fontsize=8, va="center",
                 annotation_clip=False,
             )  # fmt: skip
+
+
+def _mark_places(axes: "Axes", lines: Sequence[tuple[float, str]]) -> None:
+    """Upright lines at places on the first axis, each with its words above."""
+    for place, words in lines:
+        axes.axvline(place, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.annotate(
+            words, (place, 1.0), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+            fontsize=8, color=MUTED, ha="center", va="bottom",
+        )  # fmt: skip
 
 
 def _logarithmic(axes: "Axes", which: str) -> None:
@@ -290,12 +295,7 @@ def histogram(
             top = [low + count for low, count in zip(base, counts, strict=True)]
             axes.stairs(top, edges, baseline=base, fill=True, color=colour, alpha=0.8, label=what)
             base = top
-        for place, words in lines:
-            axes.axvline(place, color=MUTED, linewidth=0.8, linestyle=":")
-            axes.annotate(
-                words, (place, 1.0), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
-                fontsize=8, color=MUTED, ha="center", va="bottom",
-            )  # fmt: skip
+        _mark_places(axes, lines)
         if log:
             _logarithmic(axes, "x")
         axes.set(xlabel=unit, ylabel="tokens")
