@@ -7,7 +7,11 @@ set -euo pipefail
 export LC_ALL=C
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$repo/build
+# `negtemp build` runs this from an installed package, which is no place to build in, and names itself
+home=${NEGTEMP_BUILD_FOLDER:-$repo}
+program=${NEGTEMP_BUILD_COMMAND:-build_llama}
+command=${NEGTEMP_BUILD_COMMAND:-$0}
+build=$home/build
 . "$repo/scripts/upstream.env"
 for part in process progress pip distribution source toolchain wheel kernel tools; do
     . "$repo/scripts/build/$part.sh"
@@ -23,6 +27,8 @@ Build the patched llama-cpp-python $UPSTREAM_VERSION and install it. When it is 
   --python PATH    environment to install into (default: .venv/bin/python if it is there, else python3)
   --jobs N         compile N files at a time (default: one for each processor)
   --tools          also build llama-server, llama-completion and their like, beside the environment's python
+  --portable       for any processor of this kind, which chooses its instructions when it runs (default: this very one)
+  --wheel DIR      also put the wheel there, for machines like this one
   --rebuild        compile again even if nothing changed
   --check          only prove that patches/ apply to the pinned sources and regenerate byte for byte
   --regenerate     only write patches/ anew from the commits in vendor/
@@ -35,26 +41,27 @@ EOF
 }
 
 usage_error() {
-    printf 'build_llama: %s (see --help)\n' "$1" >&2
+    printf '%s: %s (see --help)\n' "$program" "$1" >&2
     exit 2
 }
 
 parse_options() {
-    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build verbose=no
+    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build verbose=no portable=no wheel_wanted=''
     while [ $# -gt 0 ]; do
         case $1 in
-            --backend=* | --python=* | --jobs=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
+            --backend=* | --python=* | --jobs=* | --wheel=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
         esac
         case $1 in
-            --backend | --python | --jobs)
+            --backend | --python | --jobs | --wheel)
                 [ $# -ge 2 ] || usage_error "$1 needs a value"
-                case $1 in --backend) backend=$2 ;; --python) python=$2 ;; --jobs) jobs=$2 ;; esac
+                case $1 in --backend) backend=$2 ;; --python) python=$2 ;; --jobs) jobs=$2 ;; --wheel) wheel_wanted=$2 ;; esac
                 [ -n "$2" ] || usage_error "$1 needs a value"
                 shift
                 ;;
             --rebuild) rebuild=yes ;;
             --verbose) verbose=yes ;;
             --tools) tools_wanted=yes ;;
+            --portable) portable=yes ;;
             --check) mode=check ;;
             --regenerate) mode=regenerate ;;
             -h | --help) usage && exit 0 ;;
@@ -71,7 +78,7 @@ main() {
     find_python
     need_git
     need_patches
-    make_folders "$build" "$repo/vendor"
+    make_folders "$build" "$home/vendor"
     make_work_folder
     case $mode in
         build) build_and_install ;;
@@ -90,6 +97,7 @@ build_and_install() {
     ensure_trees
     install_library
     install_kernel
+    [ -z "$wheel_wanted" ] || keep_wheel
     [ "$tools_wanted" = no ] || build_tools
 }
 
@@ -101,7 +109,7 @@ install_library() {
     [ "$rebuild" = yes ] || say "to do: $(tail -n 1 "$work/proof")"
     if [ "$rebuild" = yes ] || [ -z "$(find_wheel)" ]; then build_wheel; fi
     install_wheel
-    prove_installed 2>"$work/proof" || die "the build does not pass its self-test: $(tail -n 1 "$work/proof"); run $0 --rebuild"
+    prove_installed 2>"$work/proof" || die "the build does not pass its self-test: $(tail -n 1 "$work/proof"); run $command --rebuild"
     say "done: $wheel_version ($backend) in $(environment)"
 }
 

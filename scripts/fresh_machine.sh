@@ -21,6 +21,8 @@ usage: scripts/fresh_machine.sh debian-12|debian-13|debian-14 [options]
 
 Run \`make demo\` on a fresh, minimal Debian, and print how long each part took. debian-14 is in testing.
 
+  --install      instead of it, install the wheel without a clone, \`negtemp build --portable\`, and take what that made
+                 to an environment that compiles nothing
   --test         then run \`make test\`, and note in scripts/fresh_machine.tested that it passed
   --needs-test   only tell, by that note, whether dependencies or build have changed since: status 0 yes, 1 no
   --digest       only print what that note holds of dependencies and build
@@ -46,10 +48,11 @@ usage_error() {
 }
 
 parse_options() {
-    system='' test=no mirror='' parent=${TMPDIR:-/tmp} keep=no mode=run
+    system='' test=no install=no mirror='' parent=${TMPDIR:-/tmp} keep=no mode=run
     while [ $# -gt 0 ]; do
         case $1 in
             --test) test=yes ;;
+            --install) install=yes ;;
             --needs-test) mode=ask ;;
             --digest) mode=digest ;;
             --keep) keep=yes ;;
@@ -130,6 +133,11 @@ inside() {
     mount_system
     timed packages install_packages
     clone_tree
+    if [ $install = yes ]; then
+        try_install
+        say "passed on $system: $(as_newcomer ../env/bin/python --version), $times"
+        return
+    fi
     timed "make demo" as_newcomer make demo
     nothing_else_compiled
     [ $test = no ] || timed "make test" run_tests
@@ -255,6 +263,18 @@ nothing_else_compiled() {
     local others
     others=$(as_newcomer bash -c 'grep -h "Building wheel for" build/*.log | grep -v "llama_cpp_python"' || true)
     [ -z "$others" ] || die "more was compiled than llama.cpp and its bindings: $others"
+}
+
+# without a clone: negtemp's wheel in an environment, the library built into it, and both wheels in a second one
+try_install() {
+    as_newcomer python3 -m venv ../env
+    timed "wheel" logged as_newcomer ../env/bin/pip wheel --no-deps --wheel-dir ../wheels .
+    timed "pip install" logged as_newcomer bash -c 'cd .. && env/bin/pip install wheels/negtemp-*.whl'
+    timed "negtemp build" as_newcomer ../env/bin/negtemp build --portable --wheel ../wheels
+    timed "negtemp compare" as_newcomer ../env/bin/negtemp compare
+    as_newcomer python3 -m venv ../second
+    timed "both wheels" logged as_newcomer bash -c 'cd .. && second/bin/pip install wheels/*.whl'
+    timed "negtemp doctor" as_newcomer ../second/bin/negtemp doctor
 }
 
 run_tests() {

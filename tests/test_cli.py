@@ -1,5 +1,6 @@
 """The command as users type it: exit statuses, one line for a failure, JSON Lines, files, Ctrl-C, pipes, full disks."""
 
+import importlib.metadata
 import json
 import os
 import signal
@@ -91,7 +92,9 @@ def test_no_command_shows_the_help() -> None:
 
 
 def test_the_version_is_printed() -> None:
-    assert call("--version").stdout == "negtemp 0.1.0\n"
+    engine = importlib.metadata.version("llama-cpp-python")
+    assert "+negtemp" in engine
+    assert call("--version").stdout == f"negtemp 0.1.0\nllama-cpp-python {engine}\n"
 
 
 def test_the_documented_fields_and_no_others() -> None:
@@ -164,7 +167,7 @@ def shim(folder: Path, code: str, module: str = "llama_cpp") -> dict[str, str]:
 def test_a_missing_library_is_status_5_with_the_command_that_fixes_it(tmp_path: Path, command: list[str]) -> None:
     done = call(*command, environment=shim(tmp_path, "raise ImportError('no library')"))
     assert done.returncode == 5
-    assert "make build" in done.stderr.splitlines()[-1]
+    assert "negtemp build" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 

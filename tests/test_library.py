@@ -50,14 +50,14 @@ def test_a_library_that_is_not_ours_fails_the_self_test(
 
     monkeypatch.setattr(library, "apply", left)
     assert library.self_test(compiled)
-    with pytest.raises(UnpatchedLibraryError, match=r"build_llama\.sh"):
+    with pytest.raises(UnpatchedLibraryError, match="negtemp build"):
         library.load()
 
 
 def test_a_missing_library_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     monkeypatch.setattr(library, "load_unproved", library.load_unproved.__wrapped__)
-    with pytest.raises(EngineMissingError, match=r"build_llama\.sh"):
+    with pytest.raises(EngineMissingError, match="negtemp build"):
         library.load()
 
 

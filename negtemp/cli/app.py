@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from negtemp.cli.audit import audit
+from negtemp.cli.build import build, installed_engine
 from negtemp.cli.census import census
 from negtemp.cli.centroid import centroid
 from negtemp.cli.compare import compare
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.command()(build)
 app.command()(doctor)
 app.command()(models)
 app.command()(pull)
@@ -53,7 +55,8 @@ app.command()(reproduce)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"negtemp {__version__}")
+        engine = installed_engine()
+        print(f"negtemp {__version__}\nllama-cpp-python {engine or 'is not installed: negtemp build'}")
         raise typer.Exit
 
 

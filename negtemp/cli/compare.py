@@ -58,7 +58,7 @@ def compare(
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
     settings = options.settings(sampling)
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seeds = options.prompts(prompt, file, prompt_ids), options.seeds(seeds, seed)
+    texts, drawn_seeds = options.prompts(prompt, file, bool(prompt_ids)), options.seeds(seeds, seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         prompts = session.prompts(engine, texts, ids, chat, system)
         rows = len(prompts) * len(drawn_seeds)

@@ -106,7 +106,7 @@ Output = Annotated[
     ),
 ]
 
-TEMP_PANEL = _SAMPLING
+TEMP_PANEL, PROMPT_PANEL = _SAMPLING, _PROMPT
 
 
 def sampling(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -203,11 +203,14 @@ def seed(value: int) -> int:
     return secrets.randbelow(2**31) if value == -1 else check_seed(value)
 
 
-def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None, ids: Sequence[str] | None = None) -> list[str]:
-    """Every -p, then every -f; the article's prompt where there is neither, and no --prompt-ids. Raises PromptError."""
+def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None, others: bool = False) -> list[str]:
+    """Every -p, then every -f; the article's prompt where there is none of them and there are no `others`.
+
+    Raises PromptError.
+    """
     if [str(file) for file in files or ()].count("-") > 1:
         raise PromptError("-f - is given twice, and standard input can be read once; give one of them a file")
-    return [*(texts or ()), *map(_read, files or ())] or ([] if ids else [PROMPT])
+    return [*(texts or ()), *map(_read, files or ())] or ([] if others else [PROMPT])
 
 
 def token_ids(lists: Sequence[str] | None) -> list[list[int]]:

@@ -37,6 +37,12 @@ def run(
     ] = None,
     seed: options.Seed = 1,
     sampling: options.Sampling,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "-i", "--interactive", rich_help_panel=options.PROMPT_PANEL, help="line by line, /temp between lines"
+        ),
+    ] = False,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
     json: options.Json = False,
@@ -44,6 +50,7 @@ def run(
 ) -> None:
     """Generate at one temperature: the text as it comes, each token coloured by how unlikely it was."""
     # numpy and the engine come in here, so that --help stays quick
+    from negtemp.cli import interactive as conversation
     from negtemp.cli import output as outputs
     from negtemp.cli import session
     from negtemp.experiments.generate import generate
@@ -51,8 +58,13 @@ def run(
     at = options.temperature(temp, beta, DEFAULT)
     settings = options.settings(sampling)
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seed = options.prompts(prompt, file, prompt_ids), options.seed(seed)
+    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids) or interactive), options.seed(seed)
+    if interactive:
+        options.require_exclusive("--interactive", ["--json"] if json else ["--prompt-ids"] if ids else [])
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
+        if interactive:
+            conversation.hold(engine, out, texts, conversation.State(at, drawn_seed, settings), chat, system)
+            return
         prompts = session.prompts(engine, texts, ids, chat, system)
         described = session.header_settings(engine, settings, prompts, [at], [drawn_seed], width=1)
         header = session.header("run", engine, described)

@@ -76,7 +76,7 @@ def spectrum(
     at = options.temperature(temp, beta, GREEDY)
     settings = options.settings({**sampling, "n_predict": max(along, 1)})
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seed = options.prompts(prompt, file, prompt_ids), options.seed(seed)
+    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids)), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         prompts = session.prompts(engine, texts, ids, chat, system)

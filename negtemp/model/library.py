@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from negtemp.errors import EngineMissingError, UnpatchedLibraryError
 from negtemp.printable import printable, printable_text
 
-FIX = "build it with `make build` (scripts/build_llama.sh) in a clone of negtemp"
+FIX = "build it with: negtemp build"
 
 # struct llama_token_data
 TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -75,7 +75,6 @@ def load_unproved() -> Library:
     """The library as it is installed, silent and initialised, proved or not. Raises EngineMissingError."""
     try:
         import llama_cpp
-        from llama_cpp import _ggml
     except ImportError as error:
         raise EngineMissingError(f"llama-cpp-python is not installed ({error}); {FIX}") from error
     except (OSError, RuntimeError) as error:
@@ -84,7 +83,9 @@ def load_unproved() -> Library:
     log: deque[str] = deque(maxlen=_LOG_LINES)
     _silence(llama_cpp.llama_cpp, log)
     llama_cpp.llama_cpp.llama_backend_init()
-    return Library(llama_cpp.llama_cpp, _ggml.libggml, llama_cpp.__version__, _manifest(llama_cpp.__file__), log)
+    # ggml's functions through libllama, whose registry it is: the bindings' own handle may be a second copy of libggml
+    api = llama_cpp.llama_cpp
+    return Library(api, api._lib, llama_cpp.__version__, _manifest(llama_cpp.__file__), log)
 
 
 def _silence(api: Any, log: deque[str]) -> None:

@@ -26,7 +26,7 @@ from negtemp.model import model_file
 from negtemp.printable import printable, printable_path, printable_text
 from negtemp.server.address import Address, free, row
 
-FIX = "build it with `scripts/build_llama.sh --tools` in a clone of negtemp"
+FIX = "build it with: negtemp build --tools"
 FILTERS_OFF = {
     "--top-k": "0", "--top-p": "1", "--min-p": "0", "--top-nsigma": "-1", "--typical": "1", "--xtc-probability": "0",
     "--repeat-penalty": "1", "--presence-penalty": "0", "--frequency-penalty": "0", "--dry-multiplier": "0",

@@ -27,10 +27,10 @@ INDEX = "check the index that pip uses: pip config list"
 
 CAUSES = (
     Cause(r"No space left on device|Disk quota exceeded", "free some disk space and run it again"),
-    Cause(r"Read-only file system: ?.*", "clone into a folder that can be written"),
+    Cause(r"Read-only file system: ?.*", "take a folder that can be written"),
     Cause(
         r".*Killed signal.*|.*virtual memory exhausted.*|.*Cannot allocate memory.*|^MemoryError.*",
-        "most likely too little memory: run it again with scripts/build_llama.sh --jobs 1",
+        "most likely too little memory: run the build again with --jobs 1",
     ),
     Cause(
         r"hash mismatch.*|Expected sha256 .*\n.*Got .*",
@@ -42,6 +42,7 @@ CAUSES = (
     Cause(r"^\S.*?:\d+:(?:\d+:)? (?:fatal )?error: .*", ""),
     Cause(r"^\S*(?:cc|\+\+|clang\S*|cc1\S*|nvcc|ld\S*)(?:-[\d.]+)?: (?:fatal )?(?:error: .*|cannot .*)", ""),
     Cause(r".*undefined reference to .*", ""),
+    Cause(r"links to:\s+(CUDA::\w+)", "install the CUDA toolkit with its libraries (Debian, Ubuntu: libcublas-dev)"),
     Cause(r"^CMake Error at .*(?:\n\s*\S.*){1,2}|^CMake Error: .*", ""),
     Cause(r"^ninja: (?:error|fatal): .*", ""),
     # of a network that failed and then worked nothing follows: so these come after what was done with what it brought

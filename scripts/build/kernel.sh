@@ -3,18 +3,21 @@
 # them everything works, more slowly: so what goes wrong here is told and is no failure.
 
 kernel_sources=$repo/negtemp/native
+# in an installed package the scripts lie in the package itself
+[ -d "$kernel_sources" ] || kernel_sources=$repo/../native
 kernel_flags=(-std=c++17 -O3 -fPIC -fvisibility=hidden -Wall -Wextra -Wno-psabi)
 
 install_kernel() {
-    local name=libnegtemp.so folder mark current
-    [ "$(uname -s)" != Darwin ] || name=libnegtemp.dylib
-    folder=$("$python" -P -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("llama_cpp").origin).parent / "lib")')
-    mark=$folder/.negtemp-kernel
+    local mark current
+    kernel_name=libnegtemp.so
+    [ "$(uname -s)" != Darwin ] || kernel_name=libnegtemp.dylib
+    kernel_folder=$("$python" -P -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("llama_cpp").origin).parent / "lib")')
+    mark=$kernel_folder/.negtemp-kernel
     current=$(printf '%s\n' "$stamp" "$(sha256 "$kernel_sources"/*.cpp "$kernel_sources"/*.h "$repo/scripts/build/kernel.sh")" | sha256)
-    if [ "$rebuild" = no ] && [ -f "$folder/$name" ] && [ "$(cat "$mark" 2>/dev/null)" = "$current" ]; then return; fi
+    if [ "$rebuild" = no ] && [ -f "$kernel_folder/$kernel_name" ] && [ "$(cat "$mark" 2>/dev/null)" = "$current" ]; then return; fi
     reporter=''
     say "compiling the loops of negtemp/native"
-    if compile_kernel "$work/$name" && put_kernel "$work/$name" "$folder"; then
+    if compile_kernel "$work/$kernel_name" && put_kernel "$work/$kernel_name" "$kernel_folder"; then
         printf '%s\n' "$current" >"$mark"
     else
         say "the loops do not compile here: $(cause_of "$build/kernel.log"); negtemp works without them, more slowly"

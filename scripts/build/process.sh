@@ -2,6 +2,8 @@
 # Messages, the work folder, the lock, and child processes that die with the script.
 
 program=${program:-build_llama}
+# how to call it again, for messages
+command=${command:-$0}
 
 say() {
     end_progress
@@ -38,7 +40,7 @@ trap 'interrupted 143' TERM HUP
 # make_folders FOLDER...: created, or told in one line why not
 make_folders() {
     local reason
-    reason=$(mkdir -p "$@" 2>&1) || die "cannot write here: ${reason#mkdir: }; clone into a folder of your own"
+    reason=$(mkdir -p "$@" 2>&1 | head -n 1) || die "cannot write here: ${reason#mkdir: }; take a folder of your own"
 }
 
 # Everything unfinished lives in a folder of this run alone; folders of runs that were killed are removed.
@@ -48,7 +50,7 @@ make_work_folder() {
         [ ! -d "$old" ] || is_in_use "$old" || rm -rf "$old" 2>/dev/null || true
     done
     make_folders "$build"
-    made=$(mktemp -d "$build/work.$$.XXXXXX" 2>&1) || die "cannot write here: ${made#mktemp: }; clone into a folder of your own"
+    made=$(mktemp -d "$build/work.$$.XXXXXX" 2>&1) || die "cannot write here: ${made#mktemp: }; take a folder of your own"
     work=$made
     if command -v flock >/dev/null; then
         exec 8>"$work/alive"

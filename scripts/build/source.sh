@@ -65,7 +65,7 @@ END
 # The sources are two trees, each a repository in vendor/ with patches of its own; the digests cover both.
 trees=(llama.cpp llama-cpp-python)
 
-tree_of() { printf '%s\n' "$repo/vendor/$1"; }
+tree_of() { printf '%s\n' "${home:-$repo}/vendor/$1"; }
 
 patches_of() { if [ "$1" = llama.cpp ]; then printf '%s\n' "$repo/patches"; else printf '%s\n' "$repo/patches/$1"; fi; }
 
@@ -158,7 +158,7 @@ is_current() {
     [ -e "$folder" ] || return 1
     read -r made head 2>/dev/null <"$folder/.git/negtemp" || die "$folder was not made by this script: move it away and run it again"
     if [ "$(tree_git "$folder" rev-parse HEAD 2>/dev/null)" != "$head" ] || [ -n "$(tree_git "$folder" status --porcelain)" ]; then
-        die "$folder holds changes that are not in patches/: commit them there and run $0 --regenerate, or delete the folder"
+        die "$folder holds changes that are not in patches/: commit them there and run $command --regenerate, or delete the folder"
     fi
     [ "$made" = "$(patches_digest)" ]
 }
@@ -181,7 +181,7 @@ check_patches() {
         cp "$(patches_of "$name")"/*.patch "$work/kept/$name"
     done
     diff -r "$work/kept" "$work/made" >"$work/difference" ||
-        die "patches/ do not regenerate byte for byte: $(head -n 1 "$work/difference" | sed "s|$work/||g"); apply them and run $0 --regenerate"
+        die "patches/ do not regenerate byte for byte: $(head -n 1 "$work/difference" | sed "s|$work/||g"); apply them and run $command --regenerate"
     say "every patch applies and regenerates byte for byte"
 }
 
@@ -189,7 +189,7 @@ regenerate_patches() {
     local name folder
     for name in "${trees[@]}"; do
         folder=$(tree_of "$name")
-        tree_git "$folder" rev-parse -q --verify base >/dev/null 2>&1 || die "$folder is not a patched tree: run $0 first"
+        tree_git "$folder" rev-parse -q --verify base >/dev/null 2>&1 || die "$folder is not a patched tree: run $command first"
         [ -z "$(tree_git "$folder" status --porcelain)" ] || die "$folder holds uncommitted changes: commit them there first, one intent a commit"
         export_patches "$folder" "$work/made/$name"
     done

@@ -12,20 +12,23 @@ find_python() {
     local found
     found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) && [ -n "$found" ] || die "$named does not run as a Python: name another with --python PATH"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or newer is needed: $named is $found; name another with --python PATH"
-    new_enough_pip "$python" || die "$named has no pip of 22.3 or newer: scripts/environment.sh create makes an environment that has"
     [ "$mode" = build ] || return 0
     "$python" -c 'import os, sys, sysconfig; managed = os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
 sys.exit(managed and sys.prefix == sys.base_prefix)' ||
         die "$named belongs to the operating system, which lets no package in: scripts/environment.sh create makes an environment; then run it again"
+    local packages
+    packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+    [ -w "$packages" ] || die "cannot write into $packages: run it as the one who owns that environment, or name another with --python PATH"
 }
-
-# its options for a build are not much older than Python 3.11, which brings 22.3 along
-new_enough_pip() { "$1" -c 'import re, sys, pip; sys.exit(list(map(int, re.findall("[0-9]+", pip.__version__)[:2])) < [22, 3])' 2>/dev/null; }
 
 environment() { "$python" -c 'import sys; print(sys.prefix)'; }
 
+# ggml's CPU backend once for every generation of processors, loaded from beside the other libraries
+portable_flags=(-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON -DCMAKE_INSTALL_BINDIR=llama_cpp/lib)
+
 choose_backend() {
-    cmake_flags=(-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON)
+    cmake_flags=(-DLLAVA_BUILD=OFF)
+    if [ "${portable-no}" = yes ]; then cmake_flags+=("${portable_flags[@]}"); else cmake_flags+=(-DGGML_NATIVE=ON); fi
     if [ "$(uname -s)" = Darwin ] && [ "$backend" = cpu ]; then
         backend=metal
         say "macOS: llama-cpp-python always builds the metal backend"
@@ -135,7 +138,7 @@ compute_digests() {
         printf '%s\n' "$digest" "$backend" "$(uname -sm)" "$CXX" "$compiler" "$CC" "${CFLAGS-}" "${CXXFLAGS-}" "${LDFLAGS-}"
         [ -z "${CUDACXX-}" ] || "$CUDACXX" --version
         [ -z "${HIPCXX-}" ] || "$HIPCXX" --version
-        "${cxx[@]}" "$native" -dM -E -x c++ /dev/null 2>/dev/null || true
+        [ "${portable-no}" = yes ] || "${cxx[@]}" "$native" -dM -E -x c++ /dev/null 2>/dev/null || true
         "$python" -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())'
     } | sha256)
     wheel_folder=$build/wheels/$stamp

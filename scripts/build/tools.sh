@@ -56,6 +56,8 @@ compile_tools() {
     local log=$build/tools.log folder=$build/cmake-tools count=${jobs:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
     local -a flag_list
     read -r -a flag_list <<<"$flags"
+    # linked statically, a tool cannot choose when it runs
+    [ "${portable-no}" = no ] || flag_list+=(-DGGML_BACKEND_DL=OFF -DGGML_CPU_ALL_VARIANTS=OFF)
     [ "$rebuild" = no ] || rm -rf "$folder"
     # or it would remember the options of another backend
     rm -f "$folder/CMakeCache.txt"

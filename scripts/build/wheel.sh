@@ -10,7 +10,22 @@ prepare_bindings() {
     ln -s "$(tree_of llama.cpp)" "$bindings/vendor/llama.cpp"
     replace_once "$bindings/CMakeLists.txt" 'set(LLAMA_BUILD_COMMON ON ' 'set(LLAMA_BUILD_COMMON OFF '
     replace_once "$bindings/llama_cpp/__init__.py" "__version__ = \"$UPSTREAM_VERSION\"" "__version__ = \"$wheel_version\""
+    [ "${portable-no}" = no ] || load_variants "$bindings/llama_cpp/__init__.py"
     write_manifest "$bindings/llama_cpp/negtemp_build.json"
+}
+
+# load_variants FILE: the bindings load no backend that is a file of its own; the one that suits this processor best is then
+load_variants() {
+    cat >>"$1" <<'EOF'
+
+import os.path as _path
+from . import _logger
+from .llama_cpp import _lib as _libllama
+_logger.set_verbose(False)
+# through libllama, whose registry of backends it is: _ggml may hold a second copy of libggml
+_libllama.ggml_backend_load_all_from_path(_path.join(_path.dirname(__file__), "lib").encode())
+_logger.logger.setLevel(0)
+EOF
 }
 
 replace_once() {
@@ -50,6 +65,20 @@ build_wheel() {
     rm -rf "$wheel_folder"
     mkdir -p "$wheel_folder"
     mv "$work"/wheel/*.whl "$wheel_folder/"
+}
+
+# keep_wheel: a copy that holds the kernel too, which is otherwise compiled where the wheel is installed
+keep_wheel() {
+    local wheel kept
+    wheel=$(find_wheel)
+    [ -n "$wheel" ] || die "the wheel is no longer in $wheel_folder: run $command --rebuild"
+    make_folders "$wheel_wanted"
+    cp "$wheel" "$work/$(basename "$wheel")"
+    "$python" "$repo/scripts/build/add_to_wheel.py" "$work/$(basename "$wheel")" llama_cpp/lib \
+        "$kernel_folder/$kernel_name" "$kernel_folder/.negtemp-kernel"
+    kept=$wheel_wanted/$(basename "$wheel")
+    mv -f "$work/$(basename "$wheel")" "$kept"
+    say "kept: $kept"
 }
 
 find_wheel() { find "$wheel_folder" -name "*.whl" 2>/dev/null; }

@@ -5,13 +5,14 @@ framed    as llama.cpp writes it, which recognises the template among those it k
 rendered  as the template itself writes it, a Jinja program run in a sandbox, with the system message that it may put
           there; this is what the model's users see
 
-They leave out tools and histories: one message, one answer to begin.
+`framed` takes one message; `rendered` takes a conversation. They leave out tools.
 
 Source: llama.h, `llama_chat_apply_template`, `llama_model_chat_template`; huggingface.co/docs/transformers,
 chat_templating.
 """
 
 import ctypes
+from collections.abc import Sequence
 
 from negtemp.errors import PromptError
 from negtemp.model import library
@@ -50,8 +51,8 @@ def framed(model: Model, message: str) -> str:
     return buffer.raw[:written].decode("utf-8", "replace")
 
 
-def rendered(model: Model, message: str, system: str | None = None) -> str:
-    """The same by the template's own program, below a system message where one is given.
+def rendered(model: Model, message: str, system: str | None = None, before: Sequence[tuple[str, str]] = ()) -> str:
+    """The same by the template's own program, below a system message and earlier pairs of message and answer.
 
     A BOS that it begins with is left out where the tokenizer adds it. Raises PromptError for a file without a template,
     and for one that fails or refuses.
@@ -60,6 +61,8 @@ def rendered(model: Model, message: str, system: str | None = None) -> str:
     if template is None:
         raise PromptError("this file holds no chat template; leave --chat and --system out")
     messages = [{"role": "system", "content": system}] if system is not None else []
+    for asked, answer in before:
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
     messages.append({"role": "user", "content": message})
     bos, eos = (model.vocabulary.detokenize(ids).decode("utf-8", "replace") for ids in _ends(model))
     try:
