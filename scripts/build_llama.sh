@@ -97,6 +97,7 @@ build_and_install() {
     ensure_trees
     install_library
     install_kernel
+    write_bill
     [ -z "$wheel_wanted" ] || keep_wheel
     [ "$tools_wanted" = no ] || build_tools
 }

@@ -94,6 +94,7 @@ def test_pip_keeps_where_packages_come_from_and_drops_where_they_go() -> None:
         ("  *** Configuring CMake...\n  [1/83] /usr/bin/c++ [2/9]\n", "compiling: 1 %"),
         ("  [41/82] /usr/bin/c++\n", "compiling: 50 %, about 20 s left"),
         ("  [83/83] : && /usr/bin/c++\n", "packing what was compiled"),
+        ("  [12/83] /usr/bin/c++\n  [0/2] Re-checking globbed directories...\n", "compiling: 0 %, about 40 s left"),
     ],
 )
 def test_a_compilation_says_how_far_it_is(tmp_path: Path, log: str, state: str) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from hardening.gguf_bytes import layout
 from hardening.mutations import Damaged
+from serving import require_server
 
 from negtemp.model import model_file
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 # in parts, so that processes side by side share them; `hardening.fuzz` runs as many more as one has time for
-SEEDS = ("0:20", "20:40", "40:60")
+SEEDS = tuple(f"{first}:{first + 20}" for first in range(0, 200, 20))
 
 
 def test_a_seed_names_the_same_damage_for_good(tmp_path: Path) -> None:
@@ -31,12 +32,29 @@ def test_the_layout_finds_every_byte_of_the_head() -> None:
     assert 0 <= head.data - spans[-1].stop < 32
 
 
+def fuzz(folder: Path, *arguments: str, module: str = "hardening.fuzz") -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"GGML_NO_BACKTRACE": "1", "XDG_CACHE_HOME": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=BENCHMARKS, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_no_damage_ends_in_anything_but_one_line(tmp_path: Path, seeds: str) -> None:
-    environment = os.environ | {"GGML_NO_BACKTRACE": "1", "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "hardening.fuzz", "--seeds", seeds], cwd=BENCHMARKS, env=environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = fuzz(tmp_path, "--seeds", seeds)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 cases" in done.stdout
+
+
+def test_nor_does_damage_to_a_part_of_a_split_model(tmp_path: Path) -> None:
+    done = fuzz(tmp_path, "--split", "--seeds", "0:20")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 cases" in done.stdout
+
+
+def test_nor_a_server_of_a_damaged_model(tmp_path: Path) -> None:
+    require_server()
+    done = fuzz(tmp_path, "--seeds", "0:20", module="hardening.fuzz_serve")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 cases" in done.stdout

@@ -144,7 +144,10 @@ def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_pa
         [NEGTEMP, "serve", "--port", "0", "-m", str(broken)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("negtemp: llama-server cannot serve")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("negtemp: llama-server cannot serve")
+    # why, as llama.cpp says it of a file that ends too early, and not only that it failed
+    assert "not within the file bounds" in said and "exiting" not in said
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])

@@ -1,6 +1,7 @@
 """Every command on damaged models: how each ended, how long it took, how much memory it had.
 
     python -m hardening.fuzz --seeds 0:5000 --report fuzz.jsonl
+    python -m hardening.fuzz --seeds 0:500 --split       one of the two files of a split model is damaged
 
 A seed names a mutation (`mutations`) and, by its remainder, a command. What a user may see is a status of 0 or 1 (4
 where a sweep's units fail) and one line that says why; what must never be is a traceback, a signal, a core, a minute of
@@ -25,6 +26,7 @@ from hardening import forked
 from hardening.forked import LIMIT_SECONDS
 from hardening.mutations import Damaged
 from hardening.seeds import seed_options
+from hardening.splitting import split
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "-n", "3", "--ignore-eos"),
@@ -56,23 +58,26 @@ class Case:
     wrong: str
 
 
-def run(seeds: Sequence[int], model: Path) -> Iterator[Case]:
-    """The cases of these seeds, one after the other."""
+def run(seeds: Sequence[int], parts: Sequence[Path]) -> Iterator[Case]:
+    """The cases of these seeds, one after the other, on the files of a model."""
     forked.prepare()
-    damaged = Damaged(model)
+    damaged = [Damaged(part) for part in parts]
     for seed in seeds:
         folder = Path(tempfile.mkdtemp(prefix="negtemp-fuzz-"))
         try:
-            said = damaged.write(seed, folder / "m.gguf")
-            yield _case(seed, said, COMMANDS[seed % len(COMMANDS)], folder)
+            for part in parts:
+                shutil.copy(part, folder)
+            which = seed // len(COMMANDS) % len(parts)
+            said = damaged[which].write(seed, folder / parts[which].name)
+            yield _case(seed, said, COMMANDS[seed % len(COMMANDS)], folder, parts[0].name)
         finally:
             shutil.rmtree(folder)
 
 
-def _case(seed: int, damage: str, command: tuple[str, ...], folder: Path) -> Case:
-    size = (folder / "m.gguf").stat().st_size
+def _case(seed: int, damage: str, command: tuple[str, ...], folder: Path, model: str) -> Case:
+    size = sum(part.stat().st_size for part in folder.iterdir())
     started = time.monotonic()
-    child = forked.start([command[0], "-m", "m.gguf", "-t", "1", *command[1:]], folder)
+    child = forked.start([command[0], "-m", model, "-t", "1", *command[1:]], folder)
     _, ended, usage = os.wait4(child, 0)
     seconds = time.monotonic() - started
     status = os.waitstatus_to_exitcode(ended)
@@ -105,10 +110,15 @@ def _wrong(status: int, core: bool, said: str, grown: int, size: int) -> str:
 def main() -> None:
     """Run the seeds, write a line for each, and say what went wrong."""
     parser = seed_options(__doc__)
+    parser.add_argument("--split", action="store_true", help="damage one of the two files of a split model")
     given = parser.parse_args()
     cases = []
-    with (given.report or Path(os.devnull)).open("w", encoding="utf-8") as report:
-        for case in run(given.seeds, given.model):
+    with (
+        tempfile.TemporaryDirectory() as whole,
+        (given.report or Path(os.devnull)).open("w", encoding="utf-8") as report,
+    ):
+        parts = split(given.model, Path(whole)) if given.split else [given.model]
+        for case in run(given.seeds, parts):
             cases.append(case)
             report.write(json.dumps(asdict(case)) + "\n")
             report.flush()

@@ -31,9 +31,15 @@ class Damaged:
         data = bytearray(self._data)
         done = []
         for mutator in _chosen(rng):
-            done.append(mutator(data, self._layout, rng))
+            done.append(self._done(mutator, data, rng))
         path.write_bytes(data)
         return "; ".join(done)
+
+    def _done(self, mutator: Mutator, data: bytearray, rng: random.Random) -> str:
+        try:
+            return mutator(data, self._layout, rng)
+        except (IndexError, StopIteration):  # a later part of a split model has no such keys
+            return _bits(data, self._layout, rng)
 
 
 def _chosen(rng: random.Random) -> list[Mutator]:

@@ -11,6 +11,7 @@ Source: llama.cpp, tools/server/README.md (`/health`, `/props`, `/completion`).
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -40,6 +41,10 @@ _POLL_SECONDS = 0.1
 _STOP_SECONDS = 10.0
 _LOG_LINES = 64
 _COMPLAINTS = ("error", "failed", "invalid", "cannot", "unknown")
+# lines that say only that it failed, below those that say why
+_CONSEQUENCES = ("failed to load model", "exiting due to")
+# time and level, as llama.cpp's tools put them before a line
+_STAMP = re.compile(r"^\d+(?:\.\d+)* [A-Z] +")
 _LOADING = 503
 # nothing of the options but the temperature, so that the proof is of the program alone
 _PLAIN = {
@@ -131,8 +136,11 @@ class Server:
         return None
 
     def _complaint(self) -> str:
+        errors = [_STAMP.sub("", line) for line in self._last_lines if " E " in (_STAMP.match(line) or [""])[0]]
+        reasons = [line for line in errors if not any(words in line for words in _CONSEQUENCES)]
         complaints = [line for line in self._last_lines if any(word in line.lower() for word in _COMPLAINTS)]
-        return "; ".join((complaints or list(self._last_lines) or ["no reason given"])[-2:])
+        found = reasons or errors or complaints or list(self._last_lines) or ["no reason given"]
+        return "; ".join(list(dict.fromkeys(found))[-2:])
 
     def prove(self) -> None:
         """Raises UnpatchedLibraryError unless the token that is most likely at T = 0.001 is not so at T = -0.001, and

@@ -64,7 +64,8 @@ report_compile() {
     fi
     finished=${counts%/*} total=${counts#*/}
     compiling_since=${compiling_since:-$SECONDS}
-    left=$(((SECONDS - compiling_since) * (total - finished) / finished))
+    # a project within the project counts from 0 again
+    left=$(((SECONDS - compiling_since) * (total - finished) / (finished > 0 ? finished : 1)))
     state="compiling: $((100 * finished / total)) %"
     [ "$finished" -lt $((total / 20)) ] || state+=", about $(in_words "$left") left"
     [ "$finished" -lt "$total" ] || state="packing what was compiled"

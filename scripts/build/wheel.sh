@@ -67,6 +67,12 @@ build_wheel() {
     mv "$work"/wheel/*.whl "$wheel_folder/"
 }
 
+# what the build consists of; one that is done already writes it too, since packages beside it may have changed
+write_bill() {
+    printf '%s=%s\n' version "$wheel_version" upstream "$UPSTREAM_VERSION" sha256 "$UPSTREAM_SHA256" backend "$backend" \
+        flags "$flags" compiler "$compiler" | "$python" "$repo/scripts/build/sbom.py" "$build/sbom.cdx.json" "$repo/patches"
+}
+
 # keep_wheel: a copy that holds the kernel too, which is otherwise compiled where the wheel is installed
 keep_wheel() {
     local wheel kept
