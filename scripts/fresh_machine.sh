@@ -10,6 +10,7 @@ export LC_ALL=C
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # the README's line for Debian; tests/test_fresh_machine.py holds the two together
 packages=(python3 python3-venv g++ git make)
+vulkan_packages=(mesa-vulkan-drivers libvulkan-dev glslc spirv-headers)
 # beside those of the package ca-certificates, which writes its own anew when it is installed
 certificates=/etc/ssl/this-machine.pem
 # system, digest of what decides whether the suite must be run again, what passed there
@@ -23,6 +24,7 @@ Run \`make demo\` on a fresh, minimal Debian, and print how long each part took.
 
   --install      instead of it, install the wheel without a clone, \`negtemp build --portable\`, and take what that made
                  to an environment that compiles nothing
+  --vulkan       instead of it, run scripts/check_gpu.sh vulkan on a device that Mesa's lavapipe computes on the CPU
   --test         then run \`make test\`, and note in scripts/fresh_machine.tested that it passed
   --needs-test   only tell, by that note, whether dependencies or build have changed since: status 0 yes, 1 no
   --digest       only print what that note holds of dependencies and build
@@ -48,11 +50,12 @@ usage_error() {
 }
 
 parse_options() {
-    system='' test=no install=no mirror='' parent=${TMPDIR:-/tmp} keep=no mode=run
+    system='' test=no install=no vulkan=no mirror='' parent=${TMPDIR:-/tmp} keep=no mode=run
     while [ $# -gt 0 ]; do
         case $1 in
             --test) test=yes ;;
             --install) install=yes ;;
+            --vulkan) vulkan=yes packages+=("${vulkan_packages[@]}") ;;
             --needs-test) mode=ask ;;
             --digest) mode=digest ;;
             --keep) keep=yes ;;
@@ -135,13 +138,14 @@ inside() {
     clone_tree
     if [ $install = yes ]; then
         try_install
-        say "passed on $system: $(as_newcomer ../env/bin/python --version), $times"
-        return
+    elif [ $vulkan = yes ]; then
+        timed "check_gpu vulkan" as_newcomer scripts/check_gpu.sh vulkan
+    else
+        timed "make demo" as_newcomer make demo
+        nothing_else_compiled
+        [ $test = no ] || timed "make test" run_tests
     fi
-    timed "make demo" as_newcomer make demo
-    nothing_else_compiled
-    [ $test = no ] || timed "make test" run_tests
-    say "passed on $system: $(as_newcomer .venv/bin/python --version), $times"
+    say "passed on $system: $(as_newcomer python3 --version), $times"
 }
 
 # timed NAME COMMAND...

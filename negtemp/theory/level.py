@@ -10,7 +10,9 @@ never trained is not a low probability, but nearness to the level; a token that 
        logit profiles with at least FEWEST - 1 others (`profiles`).
     2. A seed is a level where its FEWEST nearest tokens lie within TIGHT of the distance of the far tenth: trained
        tokens, months or names among them, do not come nearer to one another than about a fifth of it. Of several
-       levels the one with most members is taken.
+       levels the one with most tokens known to be unused is taken, FEWEST at least; where none has so many, the one
+       with most members, each counted by the log of how near they lie: in a model that hardly learned, the tokens in
+       use nearly coincide too.
     3. Its members end at the radius where the density of log-distances is least between them and tokens in use.
     4. Tokens in use have a log-distance about normal around its mode; its spread is read right of the mode, where
        nothing else lies, from the median there, which no tail moves (Efron's empirical null). `false_share(t)` is how
@@ -121,12 +123,14 @@ def find(profiles: Profiles, known: Mask, eligible: Mask) -> Level | None:
     """
     if eligible.sum() <= FEWEST:
         return None
-    centre, most, seen = None, 0, np.zeros(len(eligible), bool)
+    centre, most, seen = None, (0, 0.0), np.zeros(len(eligible), bool)
     for seed in _seeds(profiles, known & eligible, eligible):
         if not seen[seed] and (core := _core(profiles, seed, eligible)):
             seen |= core[1]
-            if core[1].sum() > most:
-                centre, most = core[0], int(core[1].sum())
+            held = int((core[1] & known).sum())
+            weight = (held if held >= FEWEST else 0, core[2])
+            if weight > most:
+                centre, most = core[0], weight
     return None if centre is None else _level(profiles, centre, eligible)
 
 
@@ -153,15 +157,20 @@ def _full_cells(points: Profiles) -> NDArray[np.int64]:
     return np.asarray(first[order[counts[order] >= FEWEST]])
 
 
-def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask] | None:
-    """The centre `[projections]` and the members `[vocab]` of the level around a seed; None where it is none."""
+def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask, float] | None:
+    """Of the level around a seed: centre `[projections]`, members `[vocab]`, members times the log of how near they lie.
+
+    None where it is none.
+    """
     found = distances(profiles, profiles[seed])
     told = found[eligible]
     far = float(np.quantile(told, 0.9))
     if far == 0 or np.partition(told, FEWEST - 1)[FEWEST - 1] > TIGHT * far:  # 0: all alike, so nothing is apart
         return None
-    members = eligible & (found <= _radius(told))
-    return np.median(profiles[members], axis=0).astype(np.float64), members
+    radius = _radius(told)
+    members = eligible & (found <= radius)
+    centre = np.median(profiles[members], axis=0).astype(np.float64)
+    return centre, members, float(members.sum()) * math.log(far / max(radius, _FLOOR * far))
 
 
 def _level(profiles: Profiles, centre: Array, eligible: Mask) -> Level:

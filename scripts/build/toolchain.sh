@@ -58,10 +58,20 @@ choose_vulkan() {
     find_compiler
     has_header vulkan/vulkan.h || die "backend vulkan needs the header vulkan/vulkan.h, which the compiler does not find: $install"
     has_header spirv/unified1/spirv.hpp || die "backend vulkan needs the header spirv/unified1/spirv.hpp, which the compiler does not find: $install"
+    # since Vulkan 1.3.272; Debian 12 has 1.3.239
+    preprocessed vulkan/vulkan.h -dM | grep VK_EXT_layer_settings >/dev/null ||
+        die "backend vulkan needs Vulkan headers of 1.3.272 or newer, and the compiler finds older ones: take Debian 13, Ubuntu 24.04 or newer, or the LunarG Vulkan SDK (VULKAN_SDK)"
     cmake_flags+=(-DGGML_VULKAN=ON)
 }
 
-has_header() { echo "#include <$1>" | "${cxx[@]}" ${VULKAN_SDK:+-I"$VULKAN_SDK/include"} -E -x c++ - >/dev/null 2>&1; }
+# preprocessed HEADER OPTIONS...: what the compiler makes of it; fails where it finds none
+preprocessed() {
+    local header=$1
+    shift
+    echo "#include <$header>" | "${cxx[@]}" ${VULKAN_SDK:+-I"$VULKAN_SDK/include"} -E "$@" -x c++ - 2>/dev/null
+}
+
+has_header() { preprocessed "$1" >/dev/null; }
 
 choose_hip() {
     local hipcc
