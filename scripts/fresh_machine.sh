@@ -139,7 +139,8 @@ inside() {
     if [ $install = yes ]; then
         try_install
     elif [ $vulkan = yes ]; then
-        timed "check_gpu vulkan" as_newcomer scripts/check_gpu.sh vulkan
+        # ggml takes a device that is the CPU only where it is named
+        timed "check_gpu vulkan" as_newcomer env GGML_VK_VISIBLE_DEVICES=0 scripts/check_gpu.sh vulkan
     else
         timed "make demo" as_newcomer make demo
         nothing_else_compiled

@@ -158,9 +158,8 @@ def _full_cells(points: Profiles) -> NDArray[np.int64]:
 
 
 def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask, float] | None:
-    """Of the level around a seed: centre `[projections]`, members `[vocab]`, members times the log of how near they lie.
-
-    None where it is none.
+    """The level around a seed: its centre `[projections]`, its members `[vocab]`, and its weight, their number times
+    the log of how near they lie. None where it is none.
     """
     found = distances(profiles, profiles[seed])
     told = found[eligible]
