@@ -68,6 +68,20 @@ def test_of_two_levels_the_one_with_more_members_is_taken() -> None:
     assert np.flatnonzero(found(profiles, np.arange(VOCAB) == 100).members).tolist() == list(range(NEVER))
 
 
+def loosely_coinciding() -> np.ndarray:
+    """A model that hardly learned: most tokens in use lie together, though not as near as those never trained."""
+    profiles = vocabulary(NEVER)
+    rng = np.random.default_rng(2)
+    profiles[1000:2500] = -4 + 0.3 * rng.normal(size=(1500, GROUPS * EACH))
+    return profiles
+
+
+@pytest.mark.parametrize("known", [NEVER, 8])
+def test_where_tokens_in_use_nearly_coincide_too_the_level_is_the_other(known: int) -> None:
+    members = found(loosely_coinciding(), np.arange(VOCAB) < known).members
+    assert np.flatnonzero(members).tolist() == list(range(NEVER))
+
+
 def test_a_token_without_a_number_has_no_distance_and_disturbs_no_other() -> None:
     profiles, eligible = vocabulary(), ALL.copy()
     profiles[2000], eligible[2000] = np.nan, False

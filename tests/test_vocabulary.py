@@ -1,9 +1,13 @@
 """Tokens as bytes, without loss, on a vocabulary made to break detokenizers and on the one that ships."""
 
+from pathlib import Path
+
 import pytest
 from conftest import HOSTILE
+from models import spm_vocabulary, write_llama
 
 from negtemp.errors import ModelError, PromptError
+from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 
 FIRST_PIECE = 3 + 256
@@ -17,6 +21,14 @@ def test_every_hostile_piece_comes_back_whole(hostile: Model, index: int, piece:
 
 def test_byte_tokens_are_single_bytes(hostile: Model) -> None:
     assert [hostile.vocabulary.piece(3 + value) for value in range(256)] == [bytes([value]) for value in range(256)]
+
+
+def test_a_byte_that_has_no_token_is_the_unknown_one(compiled: Library, tmp_path: Path) -> None:
+    """Stock llama.cpp ends the program there: an exception of C++ that nobody catches."""
+    vocabulary = [token for token in spm_vocabulary([b"a", b"b"]) if token[0] != b"<0xC3>"]
+    with Model(compiled, write_llama(tmp_path / "m.gguf", vocabulary)) as model:
+        pieces = [model.vocabulary.name(token_id) for token_id in model.vocabulary.encode("aéb".encode())]
+    assert pieces[-4:] == [b"a", b"<unk>", b"<0xA9>", b"b"]
 
 
 def test_control_tokens_have_their_names(hostile: Model) -> None:

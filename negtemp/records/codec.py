@@ -16,6 +16,7 @@ type is refused. It leaves out lines and kinds (`lines`).
 """
 
 import functools
+import json
 import math
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,6 +91,7 @@ def _float(value: Any) -> float:
 def _object(value: Any) -> Mapping[str, JsonValue]:
     if type(value) is not dict:
         raise _mistyped("an object", value)
+    json.dumps(value, allow_nan=False)  # 1e999 is read as infinite, and could not be written again
     return value
 
 

@@ -23,6 +23,13 @@ _LONGEST_CELL = 400
 _UNUSUAL = re.compile("[^ -~]")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
+
 R = TypeVar("R", bound=type[Any])
 _KINDS: dict[str, list[type["Record"]]] = {}
 
@@ -89,7 +96,7 @@ def _escaped(character: str) -> str:
 def from_line(line: str) -> Record:
     """The record of one line. Raises RecordError naming what is wrong with it."""
     try:
-        fields = json.loads(line)
+        fields = _decode(line)
         classes = [cls for cls in _KINDS[fields["kind"]] if getattr(cls, "discriminator", "kind") in fields]
         return classes[0].from_dict(fields)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:

@@ -65,9 +65,11 @@ def page(report: Report) -> str:
     """The file's text. The same report gives the same text."""
     style, script = _file("page.css"), _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return _environment().get_template("page.html.jinja").render(
+    text = _environment().get_template("page.html.jinja").render(
         report=report, style=style, script=script, digest=digest, draw=_Drawing().part, anchor=anchor
     )  # fmt: skip
+    # half of a surrogate pair, which JSON can hold, is no character
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def anchor(section: Section) -> str:
