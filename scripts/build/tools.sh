@@ -24,6 +24,8 @@ find_cmake() {
         fi
     fi
     cmake=$folder/bin/cmake ninja=$folder/bin/ninja
+    # Vulkan's shaders are a project within the project, which looks for ninja on PATH
+    PATH=$PATH:$folder/bin
 }
 
 build_tools() {
