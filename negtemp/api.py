@@ -27,7 +27,7 @@ from negtemp.experiments.settings import PROMPT, Settings, SettingsOptions
 from negtemp.experiments.spectrum import BETAS, RULERS, spectrum
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.keywords import keywords
-from negtemp.model import library, model_file
+from negtemp.model import library, model_file, rpc
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score
 from negtemp.model.llama.model import ALL_LAYERS, Model
@@ -96,13 +96,18 @@ class AuditOptions(TypedDict, total=False):
 
 @keywords()
 def load(
-    model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None
-) -> "LoadedModel":
+    model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None,
+    rpc_servers: Sequence[str] = (),
+) -> "LoadedModel":  # fmt: skip
     """Load a model by its path or name (`hf:org/repo`, `ollama:name`), or the bundled one.
 
-    Raises EngineError (library missing or unpatched), UsageError for a malformed name, ModelError.
+    rpc_servers: HOST:PORT of ggml-rpc-servers that hold layers of it; they stay devices of this process.
+
+    Raises EngineError (library missing, unpatched or without RPC), UsageError for a malformed name, ModelError.
     """
-    return LoadedModel(Engine(Model(library.load(), model_file.find(model), n_gpu_layers), threads))
+    loaded = library.load()
+    rpc.register(loaded, rpc_servers)
+    return LoadedModel(Engine(Model(loaded, model_file.find(model), n_gpu_layers), threads))
 
 
 class LoadedModel:

@@ -27,6 +27,7 @@ Build the patched llama-cpp-python $UPSTREAM_VERSION and install it. When it is 
   --python PATH    environment to install into (default: .venv/bin/python if it is there, else python3)
   --jobs N         compile N files at a time (default: one for each processor)
   --tools          also build llama-server, llama-completion and their like, beside the environment's python
+  --rpc            with ggml's RPC backend, for layers on other machines; with --tools, ggml-rpc-server too
   --portable       for any processor of this kind, which chooses its instructions when it runs (default: this very one)
   --wheel DIR      also put the wheel there, for machines like this one
   --rebuild        compile again even if nothing changed
@@ -46,7 +47,7 @@ usage_error() {
 }
 
 parse_options() {
-    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build verbose=no portable=no wheel_wanted=''
+    backend=cpu python='' jobs='' rebuild=no tools_wanted=no mode=build verbose=no portable=no rpc=no wheel_wanted=''
     while [ $# -gt 0 ]; do
         case $1 in
             --backend=* | --python=* | --jobs=* | --wheel=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
@@ -62,6 +63,7 @@ parse_options() {
             --verbose) verbose=yes ;;
             --tools) tools_wanted=yes ;;
             --portable) portable=yes ;;
+            --rpc) rpc=yes ;;
             --check) mode=check ;;
             --regenerate) mode=regenerate ;;
             -h | --help) usage && exit 0 ;;

@@ -3,6 +3,7 @@
 import ctypes
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from negtemp.model import kernel
 from negtemp.model.engine.request import Filters
-from negtemp.model.engine.sampler import Chain, Draw
+from negtemp.model.engine.sampler import Chain, Draw, draw_all
 from negtemp.model.kernel import Drawn, Kernel
 from negtemp.model.library import Library
 from negtemp.theory import boltzmann
@@ -140,6 +141,30 @@ def test_draws_over_a_large_vocabulary_are_those_of_the_chain(
         ):
             for _ in range(20):
                 assert alike(chain.draw(row), reference.draw(row))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("size", [300, 9000])
+def test_rows_drawn_side_by_side_are_those_drawn_one_by_one(
+    compiled: Library, compiled_loops: Kernel, size: int, threads: int
+) -> None:
+    """Of every kind: compiled, exact extremes, filters, and rows that are no distribution."""
+    rng = np.random.default_rng(threads)
+    asked = [(beta, filters) for beta in (1.0, -1.0, 1000.0, -1000.0, 0.0, math.inf, -math.inf)
+             for filters in (Filters(), Filters(mask=(1, 7)), Filters(top_k=5))]  # fmt: skip
+    with ExitStack() as stack:
+        one, other = (
+            [stack.enter_context(Chain(compiled, size, Temperature.of_beta(beta), filters, seed, None, threads))
+             for seed, (beta, filters) in enumerate(asked)]
+            for _ in range(2)
+        )  # fmt: skip
+        for step in range(4):
+            given_rows = [rng.normal(0, 5, size).astype(np.float32) for _ in asked]
+            if step == 2:
+                given_rows[3][0], given_rows[4][1] = math.nan, math.inf
+            together = draw_all(one, given_rows, threads)
+            alone = [chain.draw(row) for chain, row in zip(other, given_rows, strict=True)]
+            assert all(map(alike, together, alone))
 
 
 @given(row=rows(BROKEN), seed=st.integers(0, 99), broken_first=st.booleans())

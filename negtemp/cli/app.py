@@ -16,6 +16,7 @@ from negtemp.cli.models import models, pull
 from negtemp.cli.repeat import repeat
 from negtemp.cli.report import report
 from negtemp.cli.reproduce import reproduce
+from negtemp.cli.rpc import on_servers
 from negtemp.cli.run import run
 from negtemp.cli.scan import scan
 from negtemp.cli.serve import PASS_THROUGH, ServeCommand, serve
@@ -36,21 +37,21 @@ app.command()(build)
 app.command()(doctor)
 app.command()(models)
 app.command()(pull)
-app.command()(run)
-app.command()(compare)
-app.command()(spectrum)
-app.command()(explore)
+app.command()(on_servers(run))
+app.command()(on_servers(compare))
+app.command()(on_servers(spectrum))
+app.command()(on_servers(explore))
 app.command(cls=ServeCommand, context_settings=PASS_THROUGH)(serve)
-app.command()(sweep)
+app.command()(on_servers(sweep))
 app.command()(merge)
 app.command()(show)
 app.command()(report)
-app.command()(audit)
-app.command()(census)
-app.command()(repeat)
-app.command()(scan)
-app.command()(centroid)
-app.command()(reproduce)
+app.command()(on_servers(audit))
+app.command()(on_servers(census))
+app.command()(on_servers(repeat))
+app.command()(on_servers(scan))
+app.command()(on_servers(centroid))
+app.command()(on_servers(reproduce))
 
 
 def _version(wanted: bool) -> None:

@@ -27,6 +27,7 @@ def build(
     python: Annotated[Path | None, typer.Option(metavar="PATH", help="another environment to install into")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="compile N files at a time")] = None,
     tools: Annotated[bool, typer.Option("--tools", help="also llama-server, which negtemp serve runs")] = False,
+    rpc: Annotated[bool, typer.Option("--rpc", help="with RPC, for layers on other machines")] = False,
     portable: Annotated[bool, typer.Option("--portable", help="for any processor of this kind")] = False,
     wheel: Annotated[Path | None, typer.Option(metavar="DIR", help="also keep the wheel there")] = None,
     folder: Annotated[
@@ -41,7 +42,7 @@ def build(
     """Compile the patched llama.cpp into this environment; cut off, it goes on where it was."""
     if python is None and not replace:
         _spare_another_build()
-    switches = {"--tools": tools, "--portable": portable, "--rebuild": rebuild, "--verbose": verbose}
+    switches = {"--tools": tools, "--rpc": rpc, "--portable": portable, "--rebuild": rebuild, "--verbose": verbose}
     values = {"--backend": backend, "--python": python or sys.executable, "--jobs": jobs, "--wheel": wheel}
     arguments = [f"{name}={value}" for name, value in values.items() if value is not None]
     arguments += [name for name, wanted in switches.items() if wanted]

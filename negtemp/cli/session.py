@@ -1,12 +1,14 @@
 """What every command with a model does before it runs: prove the library, load the model, describe the run."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from negtemp.cli import rpc
 from negtemp.cli.messages import say
 from negtemp.errors import PromptError
 from negtemp.experiments.settings import Settings
@@ -15,6 +17,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.model.llama.chat import has_template, rendered
 from negtemp.model.llama.model import ALL_LAYERS, Model
 from negtemp.model.references.found import Found
+from negtemp.model.rpc import register
 from negtemp.model.tokens.vocabulary import TokenizedPrompt, Vocabulary
 from negtemp.printable import printable
 from negtemp.runs.provenance import batches, header, sampling
@@ -23,6 +26,8 @@ from negtemp.views import console, progress
 
 __all__ = ["header", "header_settings", "open_engine", "opened", "prompts", "remark_on_prompts"]
 
+# ggml's words where a server is lost
+_OF_SERVER = re.compile("RPC|connect|endpoint", re.IGNORECASE)
 # of a MiB each: about a second of reading
 _MANY_BLOCKS = 1024
 
@@ -40,6 +45,9 @@ def opened(path: Path | Found, gpu_layers: int = ALL_LAYERS, vocabulary_only: bo
     """The model of a file, by a library that is proved, and identified. Raises EngineError and ModelError."""
     proved = library.load()
     library.on_abort(_leave)
+    if rpc.servers() and not vocabulary_only:
+        rpc.remark()
+        register(proved, rpc.servers())
     with Model(proved, path, gpu_layers, vocabulary_only) as loaded:
         loaded.fingerprint(_identifying)
         yield loaded
@@ -53,7 +61,10 @@ def _identifying(blocks: Iterable[None], total: int, what: str) -> Iterable[obje
 def _leave(reason: str) -> None:
     """ggml is about to abort the process; end it in one line instead. Nothing can be unwound from here."""
     sys.stdout.flush()
-    say(f"llama.cpp gave up on this model: {reason}; the file is corrupt or not supported")
+    if rpc.servers() and _OF_SERVER.search(reason):
+        say(f"an RPC server is lost or of another llama.cpp: {reason}; start it again, then run this again")
+    else:
+        say(f"llama.cpp gave up on this model: {reason}; the file is corrupt or not supported")
     os._exit(1)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from negtemp.cli import options
+from negtemp.cli import options, rpc
 
 _SWEEP = "Sweep"
 
@@ -140,6 +140,10 @@ def sweep(
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
     execution = _execution(wanted)
+    if rpc.servers() and execution.on_workers:
+        from negtemp.errors import UsageError
+
+        raise UsageError("--rpc cannot be combined with workers: a ggml-rpc-server serves one program at a time")
     if wanted["emit_sbatch"]:
         _emit_sbatch(wanted)
         return

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from negtemp.errors import ModelError
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.request import Filters
-from negtemp.model.engine.sampler import Candidates, Chain
+from negtemp.model.engine.sampler import Candidates, Chain, draw_all
 from negtemp.model.llama.context import Context
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.theory.temperature import Temperature
@@ -100,12 +100,13 @@ def _steps(
     for position in range(length):
         rows = list(context.step([(token, position, sequence) for sequence, token in enumerate(tokens)]))
         yield np.stack(rows)
-        tokens = []
-        for start, chain, row in zip(starts, chains, rows, strict=True):
-            read = position + 1 < len(start)
-            tokens.append(start[position + 1] if read else chain.draw(_drawable(row)).token_id)
-            if drawn is not None and not read:
-                drawn[tokens[-1]] += 1
+        drawing = [sequence for sequence, start in enumerate(starts) if position + 1 >= len(start)]
+        read = {sequence: start[position + 1] for sequence, start in enumerate(starts) if position + 1 < len(start)}
+        draws = draw_all([chains[i] for i in drawing], [_drawable(rows[i]) for i in drawing], context.threads)
+        found = dict(zip(drawing, (draw.token_id for draw in draws), strict=True))
+        if drawn is not None:
+            np.add.at(drawn, list(found.values()), 1)
+        tokens = [read[sequence] if sequence in read else found[sequence] for sequence in range(len(starts))]
 
 
 def _drawable(row: NDArray[np.float32]) -> NDArray[np.float32]:

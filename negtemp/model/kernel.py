@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from negtemp.model.library import Library
 from negtemp.theory.observation import NOTHING, Observed
 
-_VERSION = 1
+_VERSION = 2
 _FIGURES = 5
 
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
@@ -36,6 +36,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         _INT,
         [_POINTER, _LONG, _POINTER, _LONG, ctypes.c_float, _POINTER, _INT, _POINTER, _POINTER],
     ),
+    "negtemp_draw_all": (None, [_LONG, _POINTER, _LONG, *[_POINTER] * 4, _INT, *[_POINTER] * 3]),
     "negtemp_random": (_POINTER, [ctypes.c_uint32]),
     "negtemp_random_free": (None, [_POINTER]),
     "negtemp_random_next": (ctypes.c_double, [_POINTER]),
@@ -112,6 +113,25 @@ class Draws:
             self._threads, *self._found,
         )  # fmt: skip
         return None if status else (self._token_id.value, self._p.value)
+
+    @staticmethod
+    def draw_all(draws: "Sequence[Draws]", rows: Sequence[Row], threads: int) -> list[tuple[int, float] | None]:
+        """What `draw` gives of each row `[vocab]`, rows side by side on `threads`; all of one vocabulary."""
+        count, api = len(draws), draws[0]._api
+        addresses = np.array([row.ctypes.data for row in rows], np.uintp)
+        masked = np.array([one._masked_address or 0 for one in draws], np.uintp)
+        counts = np.array([one._masked_count for one in draws], np.int64)
+        temperatures = np.array([one._temperature for one in draws], np.float32)
+        numbers = np.array([one._numbers for one in draws], np.uintp)
+        token_ids, statuses = np.empty(count, np.int32), np.empty(count, np.int32)
+        chances = np.empty(count, np.float32)
+        api.negtemp_draw_all(
+            count, addresses.ctypes.data, len(rows[0]), masked.ctypes.data, counts.ctypes.data,
+            temperatures.ctypes.data, numbers.ctypes.data, threads, token_ids.ctypes.data, chances.ctypes.data,
+            statuses.ctypes.data,
+        )  # fmt: skip
+        found = zip(statuses.tolist(), token_ids.tolist(), chances.tolist(), strict=True)
+        return [None if status else (token_id, p) for status, token_id, p in found]
 
     def skip(self) -> None:
         """Let one random number go by."""

@@ -253,7 +253,7 @@ bool draw_by_pieces(const Drawing &drawing, double random, const double *sums, i
 using namespace negtemp;
 
 // raised whenever a function below changes its meaning
-EXPORTED int negtemp_version() { return 1; }
+EXPORTED int negtemp_version() { return 2; }
 
 EXPORTED const char *negtemp_level() { return chosen_level->name; }
 
@@ -315,6 +315,22 @@ EXPORTED int negtemp_draw(const float *row, int64_t vocab, const int32_t *masked
     const double random = negtemp_random_next(numbers);
     if (!draw_by_pieces(drawing, random, sums, *token_id, *p)) draw_in_order(drawing, random, *token_id, *p);
     return 0;
+}
+
+// draws of several rows, each as above: rows side by side where there are as many as threads. Everything is `[count]`.
+EXPORTED void negtemp_draw_all(int64_t count, const float *const *rows, int64_t vocab, const int32_t *const *masked,
+                               const int64_t *masked_counts, const float *temperatures, void *const *numbers,
+                               int threads, int32_t *token_ids, float *ps, int32_t *statuses) {
+    const bool by_row = count >= threads;
+    const int within = by_row ? 1 : threads;
+    auto draw = [&](int64_t row) {
+        statuses[row] = negtemp_draw(rows[row], vocab, masked[row], masked_counts[row], temperatures[row],
+                                     numbers[row], within, &token_ids[row], &ps[row]);
+    };
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (by_row && threads > 1)
+#endif
+    for (int64_t row = 0; row < count; ++row) draw(row);
 }
 
 // for the test that holds expf to the C library's

@@ -29,6 +29,7 @@ portable_flags=(-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=O
 choose_backend() {
     cmake_flags=(-DLLAVA_BUILD=OFF)
     if [ "${portable-no}" = yes ]; then cmake_flags+=("${portable_flags[@]}"); else cmake_flags+=(-DGGML_NATIVE=ON); fi
+    [ "${rpc-no}" = no ] || cmake_flags+=(-DGGML_RPC=ON)
     if [ "$(uname -s)" = Darwin ] && [ "$backend" = cpu ]; then
         backend=metal
         say "macOS: llama-cpp-python always builds the metal backend"

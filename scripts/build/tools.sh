@@ -30,6 +30,7 @@ find_cmake() {
 
 build_tools() {
     local bin stamp_file tool
+    [ "${rpc-no}" = no ] || tools+=(ggml-rpc-server)
     bin=$(dirname "$python")
     stamp_file=$bin/.negtemp-tools
     if tools_are_current; then

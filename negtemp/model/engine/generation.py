@@ -7,13 +7,13 @@ logits, which many generations share (`scheduler`).
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Request
-from negtemp.model.engine.sampler import Candidates, Chain, Draw
+from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all
 from negtemp.model.engine.statistics import Statistics
 from negtemp.model.llama.context import Logits
 from negtemp.model.llama.model import Model
@@ -26,6 +26,11 @@ from negtemp.theory.repetition import longest_repeat
 _MOST_ROWS, _MOST_VALUES = 64, 131072
 _LARGE_VOCABULARY = 16384
 _LONGEST_SECONDS = 0.02
+
+
+def drawn(generations: Sequence["Generation"], rows: Sequence[Logits], threads: int) -> list[Draw]:
+    """What each generation draws next from its `[vocab]` logits, all of one step."""
+    return draw_all([generation._chain for generation in generations], rows, threads)
 
 
 class Buffers:
@@ -62,14 +67,12 @@ class Generation:
         """How many tokens it has drawn."""
         return len(self._token_ids)
 
-    def draw(self, logits: Logits) -> Draw:
-        """Draw the next token from `[vocab]` logits."""
-        draw = self._chain.draw(logits)
+    def take(self, draw: Draw) -> None:
+        """The next token, as it was drawn."""
         self._token_ids.append(draw.token_id)
         self._latest = time.perf_counter()
         self._first = self._first or self._latest
         self.stop = self._stop(draw.token_id)
-        return draw
 
     def record(self, position: int, draw: Draw, seen: Observed) -> Step:
         """The record of what it drew as token number `position`. Raises DecodeError where logits are no numbers."""
@@ -130,10 +133,10 @@ class DeferredStatistics:
         self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
         self._due = 0.0
 
-    def draw(self, generation: Generation, logits: Logits) -> None:
-        """Let a generation draw from `[vocab]` logits, which may be overwritten afterwards unless it `borrows` them."""
+    def add(self, generation: Generation, draw: Draw, logits: Logits) -> None:
+        """A draw from `[vocab]` logits, which may be overwritten afterwards unless it `borrows` them."""
         position = generation.count
-        draw = generation.draw(logits)
+        generation.take(draw)
         if not self._waiting:
             self._due = time.perf_counter() + _LONGEST_SECONDS
         self._waiting.append((generation, position, draw, logits if self.borrows else logits.copy()))

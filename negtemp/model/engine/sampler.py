@@ -14,6 +14,7 @@ of the time.
 import ctypes
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,7 +162,9 @@ class Chain:
 
     def _draw_compiled(self, logits: NDArray[np.float32]) -> Draw | None:
         """By the compiled loops; None where there are none, or the logits are no distribution."""
-        found = self._draws.draw(logits) if self._draws else None
+        return self._taken(self._draws.draw(logits) if self._draws else None)
+
+    def _taken(self, found: tuple[int, float] | None) -> Draw | None:
         if found is None:
             return None
         self._behind += 1
@@ -231,6 +234,20 @@ class Chain:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def draw_all(chains: Sequence[Chain], rows: Sequence[NDArray[np.float32]], threads: int) -> list[Draw]:
+    """What each chain draws from its row `[vocab]`; those that the compiled loops serve side by side on `threads`."""
+    together = [place for place, chain in enumerate(chains) if chain._draws]
+    found: dict[int, Draw | None] = {}
+    if len(together) > 1:
+        compiled = [draws for place in together if (draws := chains[place]._draws)]
+        drawn = kernel.Draws.draw_all(compiled, [rows[place] for place in together], threads)
+        found = {place: chains[place]._taken(one) for place, one in zip(together, drawn, strict=True)}
+    return [
+        (found[place] or chain._draw_by_chain(row)) if place in found else chain.draw(row)
+        for place, (chain, row) in enumerate(zip(chains, rows, strict=True))
+    ]
 
 
 def _as_given(temperature: float) -> float:

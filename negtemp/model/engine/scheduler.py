@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from negtemp.model.engine.decode_timing import DecodeTiming
-from negtemp.model.engine.generation import Buffers, DeferredStatistics, Generation
+from negtemp.model.engine.generation import Buffers, DeferredStatistics, Generation, drawn
 from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
 from negtemp.model.llama.context import Context, Logits
@@ -114,8 +114,9 @@ class Scheduler:
         return list(zip(self._live, rows, strict=True))
 
     def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
-        for generation, logits in drawing:
-            self._deferred.draw(generation, logits)
+        draws = drawn([g for g, _ in drawing], [logits for _, logits in drawing], self._buffers.threads)
+        for (generation, logits), draw in zip(drawing, draws, strict=True):
+            self._deferred.add(generation, draw, logits)
             if generation.stop is not None or self._deferred.due:
                 yield from self._deferred.steps()
             if generation.error is not None:
