@@ -49,6 +49,7 @@ MODEL: dict[str, set[str]] = {
     "library": set(),
     "cache": set(),
     "kernel": {"library"},
+    "rpc": {"library"},
     "fingerprint": {"cache", "model_file"},
     "tokens": {"cache", "threads"},
     "weights": {"library", "model_file", "threads"},
