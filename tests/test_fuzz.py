@@ -58,3 +58,10 @@ def test_nor_a_server_of_a_damaged_model(tmp_path: Path) -> None:
     done = fuzz(tmp_path, "--seeds", "0:20", module="hardening.fuzz_serve")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 cases" in done.stdout
+
+
+# a byte that has no token, met by `audit`, `repeat` and `centroid`; weights stored as whole numbers
+@pytest.mark.parametrize("seed", [647, 2445, 2802, 2695])
+def test_what_a_fuzz_of_five_thousand_found_stays_mended(tmp_path: Path, seed: int) -> None:
+    done = fuzz(tmp_path, "--seeds", f"{seed}:{seed + 1}")
+    assert done.returncode == 0, done.stdout + done.stderr

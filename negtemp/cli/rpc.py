@@ -3,14 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Annotated, Any
 
 import typer
 
 from negtemp.cli.messages import say
 
-_servers: ContextVar[tuple[str, ...]] = ContextVar("servers", default=())
+# of the one command that this process runs; ggml asks for it from threads of its own
+_servers: list[str] = []
 
 Rpc = Annotated[
     str | None,
@@ -29,7 +29,7 @@ def on_servers(command: Callable[..., None]) -> Callable[..., None]:
         if rpc is not None:
             from negtemp.model.rpc import servers_in
 
-            _servers.set(servers_in(rpc))
+            _servers[:] = servers_in(rpc)
         command(**values)
 
     signature = inspect.signature(command)
@@ -43,7 +43,7 @@ def on_servers(command: Callable[..., None]) -> Callable[..., None]:
 
 def servers() -> tuple[str, ...]:
     """What --rpc names, in the command that runs."""
-    return _servers.get()
+    return tuple(_servers)
 
 
 def remark() -> None:

@@ -4,6 +4,8 @@
 
 tools=(llama-completion llama-cli llama-server llama-bench llama-batched-bench llama-quantize)
 upstream_tests=(test-sampling test-backend-sampler)
+# for a check that needs one of them alone
+[ -z "${NEGTEMP_TOOLS-}" ] || { read -r -a tools <<<"$NEGTEMP_TOOLS" && upstream_tests=(); }
 
 # no web interface, which the build would download, and no TLS, which needs a library
 tool_flags=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
@@ -30,7 +32,7 @@ find_cmake() {
 
 build_tools() {
     local bin stamp_file tool
-    [ "${rpc-no}" = no ] || tools+=(ggml-rpc-server)
+    [ "${rpc-no}" = no ] || [ -n "${NEGTEMP_TOOLS-}" ] || tools+=(ggml-rpc-server)
     bin=$(dirname "$python")
     stamp_file=$bin/.negtemp-tools
     if tools_are_current; then

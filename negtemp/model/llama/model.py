@@ -21,7 +21,7 @@ from negtemp.model.tokens import identity
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
-from negtemp.model.weights.tensors import Weights
+from negtemp.model.weights.tensors import Weights, check_types
 from negtemp.printable import printable_path, printable_text
 from negtemp.progress import ProgressHook, no_progress
 
@@ -54,10 +54,13 @@ class Model:
         self.handle: Any = api.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise ModelError(f"llama.cpp cannot load {printable_path(path)}: {library.last_errors()}; use another file")
-        problem = self._problem()
-        if problem:
+        try:
+            if problem := self._problem():
+                raise ModelError(f"{printable_path(path)} {problem}")
+            check_types(library, gguf.contents(library, path))
+        except ModelError:
             self.close()
-            raise ModelError(f"{printable_path(path)} {problem}")
+            raise
         template = api.llama_model_chat_template(self.handle, None) or b""
         self.vocabulary = Vocabulary(api, api.llama_model_get_vocab(self.handle), template, self._tokenizer_digest)
 

@@ -13,6 +13,7 @@ import ctypes
 import dataclasses
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -38,6 +39,7 @@ Result = TypeVar("Result")
 # smaller blocks would stay in a core's cache, but make threads wait for each other at Python's lock
 _BLOCK_VALUES = 1 << 19
 _SPANS_PER_THREAD = 8
+_MULTIPLIED = re.compile(r"(?:token_embd|output|blk\.\d+\.(?:attn_(?:q|k|v|qkv|output)|ffn_(?:up|down|gate)))\.weight")
 _F32 = 0
 _TO_FLOAT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
@@ -216,6 +218,15 @@ class Weights:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_types(library: Library, contents: gguf.Contents) -> None:
+    """Raise ModelError for a matrix that is multiplied and stored as whole numbers: ggml has no product of these, and
+    llama.cpp loads the file and ends the process at the first token.
+    """
+    for entry in contents.entries.values():
+        if entry.rows > 1 and _MULTIPLIED.fullmatch(entry.name):
+            _dequantiser(library.ggml, entry)
 
 
 def _dequantiser(ggml: Any, entry: gguf.Entry) -> tuple[str, Any]:
