@@ -140,7 +140,7 @@ inside() {
         try_install
     elif [ $vulkan = yes ]; then
         # ggml takes a device that is the CPU only where it is named
-        timed "check_gpu vulkan" as_newcomer env GGML_VK_VISIBLE_DEVICES=0 scripts/check_gpu.sh vulkan
+        timed "check_gpu vulkan" as_newcomer env GGML_VK_VISIBLE_DEVICES=0 scripts/check_gpu.sh vulkan small
     else
         timed "make demo" as_newcomer make demo
         nothing_else_compiled

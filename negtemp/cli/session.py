@@ -62,9 +62,8 @@ def _leave(reason: str) -> None:
     """ggml is about to abort the process; end it in one line instead. Nothing can be unwound from here."""
     sys.stdout.flush()
     if rpc.servers() and _OF_SERVER.search(reason):
-        say(
-            f"an RPC server is lost or of another llama.cpp ({reason.rpartition(': ')[2]}); start it, then run this again"
-        )
+        said = reason.rpartition(": ")[2]
+        say(f"an RPC server is lost or of another llama.cpp ({said}); start it, then run this again")
     else:
         say(f"llama.cpp gave up on this model: {reason}; the file is corrupt or not supported")
     os._exit(1)
