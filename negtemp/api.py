@@ -6,7 +6,7 @@ It leaves out nothing that the experiments offer and adds nothing to them; it on
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ from negtemp.records import (
     TokenGeometry,
     Trial,
 )  # fmt: skip
-from negtemp.runs.sweeping import saved
+from negtemp.runs.execution import Execution
 from negtemp.theory.temperature import GREEDY, Temperature
 
 Prompts = str | Sequence[str]
@@ -180,21 +180,25 @@ class LoadedModel:
         self, *prompts: Prompts, temperatures: Sequence[float] = (), betas: Sequence[float] = (),
         seeds: Sequence[int] = (1,), repeats: int = 1, output: str | os.PathLike[str] | None = None,
         parallel: int | None = None, deterministic: bool = False, steps: bool = False,
+        workers: int | None = None, devices: Sequence[str] = (), executor: Literal["process", "ray"] = "process",
         **settings: Unpack[SettingsOptions],
     ) -> Iterator[Step | Completion | Failure]:  # fmt: skip
         """A Completion, or a Failure with the reason, for each prompt, temperature (default: 21 betas from -1000
         through 0 to 1000), seed and repeat, in order of completion; with `steps`, its Steps right before it.
 
         With `output` each is saved in that run directory before it comes, and what is there already comes first.
-        Raises UsageError, DecodeError, OutputError, RecordError.
+        `workers` processes, each with a model of its own, or one on each of `devices`, decode beside each other; with
+        `executor="ray"` they are actors of a Ray cluster. A script that asks for them needs `if __name__ ==
+        "__main__"`, since a worker imports it anew. Raises UsageError, DecodeError, OutputError, RecordError.
         """
         at = [*map(Temperature.of, temperatures), *map(Temperature.of_beta, betas)] or sweeping.TEMPERATURES
         sampling = Settings(**settings)
         plan = SweepPlan(_texts(prompts), tuple(at), tuple(seeds), repeats, sampling, deterministic, steps)
         shape = sweeping.batch_shape(self.engine, plan, parallel)
-        if output is None:
-            return sweeping.sweep(self.engine, plan, shape)
-        return saved(self.engine, plan, shape, Path(output))
+        execution = Execution(
+            executor=executor, workers=workers, devices=tuple(devices), n_gpu_layers=self.engine.model.gpu_layers
+        )
+        return execution.records(self.engine, plan, shape, None if output is None else Path(output))
 
     @keywords(Settings)
     def spectrum(

@@ -22,6 +22,8 @@ from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
+from negtemp.runs.store import Store
+from negtemp.runs.sweeping import kept, unfinished
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, Temperature
 
 
@@ -30,6 +32,11 @@ def engine(compiled: Library, random_path: Path) -> Iterator[Engine]:
     """An engine on it."""
     with Model(compiled, random_path) as model:
         yield Engine(model)
+
+
+def resumed(engine: Engine, plan: SweepPlan, store: Store) -> Iterator[Any]:
+    """Every record of what is not finished, as it is saved."""
+    return kept(sweep(engine, plan, BatchShape(4, 256), unfinished(plan, store)), store)
 
 
 def plan(**changes: Any) -> SweepPlan:
@@ -171,12 +178,12 @@ HARNESS = """
 import os, random, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_sweep import killable
+from test_sweep import killable, resumed
 from negtemp.experiments.sweep import batch_shape
 from negtemp.model import library
 from negtemp.model.engine.engine import Engine, BatchShape
 from negtemp.model.llama.model import Model
-from negtemp.runs.sweeping import open_store, resume
+from negtemp.runs.sweeping import open_store
 
 path, folder, rng = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(7)
 model = Model(library.load(), path)
@@ -187,7 +194,7 @@ while killed < 30:
     child = os.fork()
     if not child:
         with open_store(folder, engine, plan, BatchShape(4, 256)) as store:
-            for _ in resume(engine, plan, BatchShape(4, 256), store):
+            for _ in resumed(engine, plan, store):
                 pass
         os._exit(0)
     enough = size() + rng.randrange(0, 8000)
@@ -215,11 +222,11 @@ def test_killed_at_30_random_moments_and_resumed_every_unit_is_there_once(
     )  # fmt: skip
     assert done.stdout.strip() == "30", done.stderr
     asked = killable()
-    from negtemp.runs.sweeping import open_store, resume
+    from negtemp.runs.sweeping import open_store
 
     with open_store(folder, engine, asked, BatchShape(4, 256)) as store:
         assert 0 < store.saved < len(asked)
-        for _ in resume(engine, asked, BatchShape(4, 256), store):
+        for _ in resumed(engine, asked, store):
             pass
     records = negtemp.load_run(folder)
     assert sorted(keys(records)) == sorted(unit.key(asked.settings) for unit in asked.units())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from test_cli import NEGTEMP, assert_one_line, call
 
+import negtemp
 from negtemp.errors import ModelError, UsageError
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import SweepPlan
@@ -200,3 +201,23 @@ def test_failed_units_run_again_when_asked_to(random_path: Path, tmp_path: Path)
     assert again.returncode == 4 and "2 of them finished" in again.stderr
     after = [record for record in load_run(tmp_path / "run") if isinstance(record, Failure)]
     assert len(before) == len(after) == 2
+
+
+def test_from_python_workers_give_what_one_process_gives(tmp_path: Path) -> None:
+    """In any order, and saved once; a second call finds all of it there."""
+    asked: dict[str, Any] = {"betas": [-1.0, 1.0], "seeds": [1, 2], "n_predict": 3, "deterministic": True}
+    with negtemp.load(threads=1) as model:
+        alone = dict(map(_unit, model.sweep("a", "b", **asked)))
+        together = list(model.sweep("a", "b", **asked, workers=2, output=tmp_path / "run"))
+        again = list(model.sweep("a", "b", **asked, workers=2, output=tmp_path / "run"))
+    assert dict(map(_unit, together)) == alone
+    assert len(together) == len(again) == 8
+
+
+def _unit(record: Any) -> tuple[tuple[str, float, int], Any]:
+    return (record.prompt, record.temperature.beta, record.seed), record.token_ids
+
+
+def test_from_python_too_few_workers_are_refused() -> None:
+    with negtemp.load() as model, pytest.raises(UsageError, match="`workers` is 0"):
+        model.sweep("a", workers=0)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from negtemp.printable import escape_hostile, is_hostile
 
 # fields besides the sampling settings that messages name in backticks
-_FIELDS = ("model", "prompt", "seeds", "repeats", "along", "shapes", "candidates", "unused", "beta")
+_FIELDS = ("model", "prompt", "seeds", "repeats", "along", "shapes", "candidates", "unused", "beta", "workers")
 
 
 def say(message: str) -> None:

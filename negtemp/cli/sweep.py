@@ -184,20 +184,17 @@ def _emit_sbatch(wanted: dict[str, Any]) -> None:
 
 def _execution(wanted: dict[str, Any]) -> Any:
     """How to run it. Raises UsageError."""
-    from negtemp.cli.execution import Execution
     from negtemp.errors import UsageError
+    from negtemp.runs.execution import Execution
     from negtemp.runs.ray_cluster import Share
     from negtemp.runs.shards import WHOLE, Shard
 
     devices = tuple(name.strip() for name in (wanted["devices"] or "").split(",") if name.strip())
-    workers, fewest = wanted["workers"], max(1, len(devices))
-    if workers is not None and workers < fewest:
-        raise UsageError(f"--workers is {workers}; give at least {fewest}{', one for each device' if devices else ''}")
     if devices and wanted["executor"] == "ray":
         raise UsageError("Ray gives each worker its devices; say how many with --num-gpus in place of --devices")
     return Execution(
         parallel=wanted["parallel"], shard=Shard.of_text(wanted["shard"], os.environ) if wanted["shard"] else WHOLE,
-        retry_failed=wanted["retry_failed"], executor=wanted["executor"], workers=workers, devices=devices,
+        retry_failed=wanted["retry_failed"], executor=wanted["executor"], workers=wanted["workers"], devices=devices,
         share=Share(cpus=wanted["num_cpus"], gpus=wanted["num_gpus"]), n_gpu_layers=wanted["n_gpu_layers"],
     )  # fmt: skip
 

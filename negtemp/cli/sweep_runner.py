@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from negtemp.cli import interruption
-from negtemp.cli.execution import Execution
 from negtemp.cli.messages import shell_command, with_flags
 from negtemp.cli.output import Output
 from negtemp.errors import NegtempError
@@ -17,6 +16,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.printable import printable_path
 from negtemp.records import Failure, Record, Step
 from negtemp.runs import reading, sweeping
+from negtemp.runs.execution import Execution
 from negtemp.runs.shards import WHOLE
 from negtemp.runs.store import Store
 from negtemp.runs.workers import Answer
@@ -80,7 +80,7 @@ class SweepRunner:
         of_shard = "" if shard == WHOLE else f" of shard {shard}"
         at_once = f"{self._shape.slots} at once"
         parts = [
-            f"{self._units_in_all:,} units{of_shard}{finished}",
+            f"{self._units_in_all:,} unit{'' if self._units_in_all == 1 else 's'}{of_shard}{finished}",
             f"{where}, {at_once} each" if where else at_once,
             printable_path(self._folder),
         ]

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from negtemp.experiments.sweep import SweepPlan, Unit, sweep
+from negtemp.experiments.sweep import SweepPlan, Unit
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.records import Completion, Failure, Header, Step
 from negtemp.runs import provenance, worker
 from negtemp.runs.lines import NAME, finished_units
 from negtemp.runs.manifest import Manifest, differences
-from negtemp.runs.reading import iterate
 from negtemp.runs.shards import WHOLE, Shard
 from negtemp.runs.store import Store
 from negtemp.runs.worker import Job
@@ -57,14 +56,6 @@ def unfinished(plan: SweepPlan, store: Store, shard: Shard = WHOLE) -> Iterator[
     return (unit for unit in map(plan.unit, mine) if unit.key(plan.settings) not in store.finished)
 
 
-def resume(engine: Engine, plan: SweepPlan, shape: BatchShape, store: Store) -> Iterator[Step | Completion | Failure]:
-    """Every record of what is not finished, each once its unit is saved or as a step of one that will be.
-
-    Raises DecodeError, OutputError.
-    """
-    yield from kept(sweep(engine, plan, shape, unfinished(plan, store)), store)
-
-
 def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterator[Step | Completion | Failure]:
     """The same records, each once it is saved. Raises OutputError."""
     for record in records:
@@ -79,12 +70,3 @@ def job(engine: Engine, plan: SweepPlan, shape: BatchShape, n_gpu_layers: int, t
         str(model.path.absolute()), described(plan), n_gpu_layers, threads, shape.slots,
         model.fingerprint(), worker.build(model.library),
     )  # fmt: skip
-
-
-def saved(engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path) -> Iterator[Step | Completion | Failure]:
-    """Every record of a plan: those that the run directory holds, then the others as they are saved there."""
-    with open_store(folder, engine, plan, shape) as store:
-        for record in iterate(folder):
-            if isinstance(record, Step | Completion | Failure):
-                yield record
-        yield from resume(engine, plan, shape, store)

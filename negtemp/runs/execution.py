@@ -4,14 +4,18 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from negtemp.errors import UsageError
 from negtemp.experiments.sweep import SweepPlan, Unit, sweep
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.llama.model import ALL_LAYERS
 from negtemp.model.threads import default_threads
+from negtemp.records import Completion, Failure, Step
 from negtemp.runs import processes, ray_cluster, sweeping
 from negtemp.runs.ray_cluster import Share
+from negtemp.runs.reading import iterate
 from negtemp.runs.shards import WHOLE, Shard
 from negtemp.runs.workers import Answer, Workers
 
@@ -31,6 +35,13 @@ class Execution:
     devices: tuple[str, ...] = ()
     share: Share = field(default_factory=Share)
     n_gpu_layers: int = ALL_LAYERS
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for fewer workers than devices, or none."""
+        fewest = max(1, len(self.devices))
+        if self.workers is not None and self.workers < fewest:
+            each = ", one for each device" if self.devices else ""
+            raise UsageError(f"`workers` is {self.workers}; give at least {fewest}{each}")
 
     @property
     def processes(self) -> int:
@@ -54,6 +65,18 @@ class Execution:
         else:
             with self._on_ray(engine, plan, shape) as ready:
                 yield ready
+
+    def records(self, engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path | None) -> Iterator[Answer]:
+        """Every record of a plan; with a folder those that it holds, then the others as they are saved there."""
+        with self.ready(engine, plan, shape) as (run, _):
+            if folder is None:
+                yield from run(map(plan.unit, range(len(plan))), lambda: False)
+                return
+            with sweeping.open_store(folder, engine, plan, shape) as store:
+                for record in iterate(folder):
+                    if isinstance(record, Step | Completion | Failure):
+                        yield record
+                yield from sweeping.kept(run(sweeping.unfinished(plan, store), lambda: False), store)
 
     @contextmanager
     def _on_ray(self, engine: Engine, plan: SweepPlan, shape: BatchShape) -> Iterator[tuple[Run, str]]:
