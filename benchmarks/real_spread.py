@@ -52,9 +52,9 @@ def spread(path: Path, seeds: range) -> None:
     with Model(loaded, path) as model, Weights(loaded, path) as weights:
         categories = np.array(token_categories(model.vocabulary))
         for seed in seeds:
-            found = survey(Engine(model), weights, list(categories), seed=seed)
+            found = survey(Engine(model, 1), weights, list(categories), seed=seed)
             named = (categories == "unused").any()
-            hidden = survey(Engine(model), weights, list(categories), seed=seed, blind=True) if named else None
+            hidden = survey(Engine(model, 1), weights, list(categories), seed=seed, blind=True) if named else None
             for name, value in figures(found, hidden, categories, path.stem == "qwen").items():
                 rows.setdefault(name, []).append(value)
             suspects.append(set(np.flatnonzero(found.score >= THRESHOLD).tolist()))

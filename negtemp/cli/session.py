@@ -24,7 +24,7 @@ from negtemp.runs.provenance import batches, header, sampling
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 
-__all__ = ["header", "header_settings", "open_engine", "opened", "prompts", "remark_on_prompts"]
+__all__ = ["header", "header_settings", "open_engine", "opened", "prompts"]
 
 # ggml's words where a server is lost
 _OF_SERVER = re.compile("RPC|connect|endpoint", re.IGNORECASE)
@@ -83,11 +83,11 @@ def prompts(
     elif texts and has_template(model):
         say("this model was taught to answer in a chat, and goes on with the prompt as it stands; --chat frames it")
     given = [*texts, *map(model.vocabulary.prompt_of, ids)]
-    remark_on_prompts(engine, given)
+    _remark_on_doubled_beginning(engine, given)
     return given
 
 
-def remark_on_prompts(engine: Engine, prompts: Sequence[str]) -> None:
+def _remark_on_doubled_beginning(engine: Engine, prompts: Sequence[str]) -> None:
     """Say on standard error how many prompts begin with a BOS that the model gets once more."""
     vocabulary = engine.model.vocabulary
     doubled = [prompt for prompt in dict.fromkeys(prompts) if _doubles_beginning(vocabulary, prompt)]

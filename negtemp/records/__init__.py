@@ -15,7 +15,7 @@ verdict       ClaimVerdict (one claim of the article), PublishedToken (one that 
 
 from negtemp.records.audit import Audit, AuditToken, Change, Difference, Occurrence, Scanned
 from negtemp.records.census import Census, Plateau
-from negtemp.records.codec import Json, JsonObject, JsonValue, finite, number
+from negtemp.records.codec import Json
 from negtemp.records.generation import Completion, EngineBuild, Failure, Header, ModelFile, Step, Stop
 from negtemp.records.geometry import MatrixGeometry, Placement, TokenGeometry
 from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
@@ -23,6 +23,7 @@ from negtemp.records.local_model import LocalModel
 from negtemp.records.sweep import Estimate, Forecast, Merged, Summary
 from negtemp.records.thermo import Spectrum, Thermo
 from negtemp.records.trial import Repetition, Trial, Verdict
+from negtemp.records.values import JsonObject, JsonValue, finite, number
 from negtemp.records.verdict import ClaimVerdict, PublishedToken
 
 __all__ = [

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Literal
 
-from negtemp.records.codec import Known, Part, part, written
+from negtemp.records.codec import Part, part, written
 from negtemp.records.lines import Record, TokenBytes, record
 from negtemp.records.trial import CONFIRMED_BELOW, Verdict
+from negtemp.records.values import Known
 
 
 @record

@@ -16,7 +16,6 @@ type is refused. It leaves out lines and kinds (`lines`).
 """
 
 import functools
-import json
 import math
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,89 +35,23 @@ from typing import (
 )
 
 from negtemp.printable import printable
+from negtemp.records.values import (
+    OMITTED,
+    PLAIN,
+    As,
+    exactly,
+    finite,
+    mistyped,
+    number,
+    read_extended,
+    read_object,
+)
 from negtemp.theory.temperature import Temperature
 
 Json = dict[str, Any]
-JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 Class = TypeVar("Class", bound=type[Any])
-Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_LONGEST_VALUE = 40
-_OMITTED = "left out of the line where it is None"
-
-
-class As(NamedTuple):
-    """How a type stands in JSON, as in `Annotated[float, As(write, read)]`; a `write` of None leaves it as it is.
-
-    `read` raises TypeError or ValueError for a value that cannot be meant.
-    """
-
-    write: Callable[[Any], Any] | None
-    read: Callable[[Any], Any]
-
-
-def finite(value: float | None) -> float | None:
-    """A figure as JSON holds it: null where it is not finite."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def number(value: float) -> float | str:
-    """A temperature or beta as JSON holds it: infinities as "inf" and "-inf"."""
-    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
-
-
-def _log(value: Any) -> float:
-    return -math.inf if value is None else _float(value)
-
-
-def _extended(value: Any) -> float:
-    found = float(value)
-    if math.isnan(found):
-        raise ValueError("NaN is no temperature")
-    return found
-
-
-def _float(value: Any) -> float:
-    if value is None:
-        return math.nan
-    if type(value) is not float and type(value) is not int:
-        raise _mistyped("a number", value)
-    return value
-
-
-def _object(value: Any) -> Mapping[str, JsonValue]:
-    if type(value) is not dict:
-        raise _mistyped("an object", value)
-    json.dumps(value, allow_nan=False)  # 1e999 is read as infinite, and could not be written again
-    return value
-
-
-def _exactly(kind: type, words: str) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise _mistyped(words, value)
-        return value
-
-    return read
-
-
-def _mistyped(words: str, value: Any) -> TypeError:
-    return TypeError(f"{printable(repr(value)[:_LONGEST_VALUE].encode('utf-8', 'replace'), keep=' ')} is not {words}")
-
-
-LogProbability = Annotated[float, As(finite, _log)]
-Extended = Annotated[float, As(number, _extended)]
-Known = Annotated[Value | None, _OMITTED]
-JsonObject = Annotated[Mapping[str, JsonValue], As(dict, _object)]
-
-_PLAIN: Mapping[Any, As] = {
-    int: As(None, _exactly(int, "a whole number")),
-    str: As(None, _exactly(str, "a text")),
-    bool: As(None, _exactly(bool, "true or false")),
-    float: As(finite, _float),
-}
 
 
 def written(after: str) -> Callable[[Function], Function]:
@@ -188,7 +121,7 @@ class _Layout:
 
     def from_dict(self, line: Any) -> Any:
         if type(line) is not dict:
-            raise _mistyped("an object", line)
+            raise mistyped("an object", line)
         given = {}
         for name, key, read, required in self._arguments:
             if not key:
@@ -230,7 +163,7 @@ def _layout(hint: Any) -> _Layout:
         keys[place + 1 : place + 1] = _keys(name, kind)
     if hasattr(cls, "kind"):
         keys.insert(0, _Key("kind", "kind", None))
-    omitted = [name for name, kind, _ in declared if _OMITTED in getattr(kind, "__metadata__", ())]
+    omitted = [name for name, kind, _ in declared if OMITTED in getattr(kind, "__metadata__", ())]
     return _Layout(cls, keys, [_argument(*one) for one in declared], omitted)
 
 
@@ -270,7 +203,7 @@ def _argument(name: str, kind: Any, required: bool) -> _Argument:
 
 
 def _temperature(line: Json) -> Temperature:
-    return Temperature(_extended(line["temperature"]), _extended(line["beta"]))
+    return Temperature(read_extended(line["temperature"]), read_extended(line["beta"]))
 
 
 @functools.cache
@@ -287,8 +220,8 @@ def _as(kind: Any) -> As:
         return _list(arguments)
     if origin is not None and issubclass(origin, Mapping):
         return _mapping(_as(arguments[1]))
-    if kind in _PLAIN:
-        return _PLAIN[kind]
+    if kind in PLAIN:
+        return PLAIN[kind]
     layout = _layout(kind)
     return As(layout.to_dict, layout.from_dict)
 
@@ -304,7 +237,7 @@ def _or_none(inner: As) -> As:
 
 def _one_of(allowed: Sequence[str], value: Any) -> Any:
     if value not in allowed:
-        raise _mistyped(f"one of {', '.join(allowed)}", value)
+        raise mistyped(f"one of {', '.join(allowed)}", value)
     return value
 
 
@@ -314,7 +247,7 @@ def _list(kinds: Sequence[Any]) -> As:
         write, read = _as(kinds[0])
         return As(
             _each(write),
-            lambda values: tuple(map(read, _exactly(list, "a list")(values))),
+            lambda values: tuple(map(read, exactly(list, "a list")(values))),
         )
     places = [_as(kind) for kind in kinds]
     return As(
@@ -329,7 +262,7 @@ def _mapping(inner: As) -> As:
     write, read = inner
     return As(
         _each_of_mapping(write),
-        lambda values: {name: read(value) for name, value in _object(values).items()},
+        lambda values: {name: read(value) for name, value in read_object(values).items()},
     )
 
 

@@ -14,8 +14,9 @@ from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal
 
 from negtemp.errors import RecordError
-from negtemp.records.codec import As, JsonObject, Known, LogProbability, Part, part
+from negtemp.records.codec import Part, part
 from negtemp.records.lines import SCHEMA, Record, TokenBytes, record
+from negtemp.records.values import As, JsonObject, Known, LogProbability
 from negtemp.theory.temperature import Temperature
 
 Stop = Literal["length", "eog", "context"]

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from negtemp.records.codec import Known
 from negtemp.records.lines import Record, record
+from negtemp.records.values import Known
 
 Source = Literal["hub", "llama.cpp", "lmstudio", "ollama"]
 

@@ -9,8 +9,9 @@ the sign of beta is an object with the keys `positive` and `negative`.
 
 from typing import ClassVar, Generic, TypeVar
 
-from negtemp.records.codec import Extended, Part, part, written
+from negtemp.records.codec import Part, part, written
 from negtemp.records.lines import Record, TokenBytes, record
+from negtemp.records.values import Extended
 from negtemp.theory.temperature import Temperature
 
 Value = TypeVar("Value")
