@@ -120,3 +120,19 @@ def test_a_sweep_frames_its_prompts_and_resumes(tmp_path: Path) -> None:
     ]
     assert call(*command).returncode == 0
     assert "2 of them finished" in call(*command).stderr
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "spectrum"])
+def test_a_prompt_needs_no_option(command: str) -> None:
+    few = [] if command == "spectrum" else ["-n", "2"]
+    given = records(command, "Hello there", *few)
+    assert given[0]["settings"]["prompts"] == ["Hello there"]
+    assert records(command, "-p", "Hello there", *few)[0]["settings"]["prompts"] == ["Hello there"]
+
+
+def test_words_and_options_are_prompts_one_after_the_other() -> None:
+    assert records("run", "-p", "b", "a", "-n", "1")[0]["settings"]["prompts"] == ["a", "b"]
+
+
+def test_words_without_quotes_are_refused() -> None:
+    assert_one_line(call("run", "Hello", "there"), 2)

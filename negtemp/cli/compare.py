@@ -31,6 +31,7 @@ Tokens = Annotated[
 @options.sampling()
 def compare(
     *,
+    words: options.Words = None,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -58,7 +59,7 @@ def compare(
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)
     settings = options.settings(sampling)
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seeds = options.prompts(prompt, file, bool(prompt_ids)), options.seeds(seeds, seed)
+    texts, drawn_seeds = options.prompts(prompt, file, bool(prompt_ids), words), options.seeds(seeds, seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         prompts = session.prompts(engine, texts, ids, chat, system)
         rows = len(prompts) * len(drawn_seeds)

@@ -65,6 +65,10 @@ Prompt = Annotated[
         "-p", "--prompt", metavar="TEXT", rich_help_panel=_PROMPT, show_default=PROMPT, help="a prompt; may be repeated"
     ),
 ]
+Words = Annotated[
+    str | None,
+    typer.Argument(metavar="PROMPT", show_default=False, help="a prompt, quoted where it has spaces; the same as -p"),
+]
 PromptIds = Annotated[
     list[str] | None,
     typer.Option(
@@ -203,14 +207,18 @@ def seed(value: int) -> int:
     return secrets.randbelow(2**31) if value == -1 else check_seed(value)
 
 
-def prompts(texts: Sequence[str] | None, files: Sequence[Path] | None, others: bool = False) -> list[str]:
-    """Every -p, then every -f; the article's prompt where there is none of them and there are no `others`.
+def prompts(
+    texts: Sequence[str] | None, files: Sequence[Path] | None, others: bool = False, words: str | None = None
+) -> list[str]:
+    """The words, every -p, then every -f; the article's prompt where there is none of them and there are no `others`.
 
     Raises PromptError.
     """
     if [str(file) for file in files or ()].count("-") > 1:
         raise PromptError("-f - is given twice, and standard input can be read once; give one of them a file")
-    return [*(texts or ()), *map(_read, files or ())] or ([] if others else [PROMPT])
+    return [*([] if words is None else [words]), *(texts or ()), *map(_read, files or ())] or (
+        [] if others else [PROMPT]
+    )
 
 
 def token_ids(lists: Sequence[str] | None) -> list[list[int]]:

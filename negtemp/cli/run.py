@@ -13,6 +13,7 @@ DEFAULT = Temperature.of(-0.001)
 @options.sampling()
 def run(
     *,
+    words: options.Words = None,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -58,7 +59,7 @@ def run(
     at = options.temperature(temp, beta, DEFAULT)
     settings = options.settings(sampling)
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids) or interactive), options.seed(seed)
+    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids) or interactive, words), options.seed(seed)
     if interactive:
         options.require_exclusive("--interactive", ["--json"] if json else ["--prompt-ids"] if ids else [])
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:

@@ -42,6 +42,7 @@ All = Annotated[
 @options.sampling("ctx_size", "mask", "ignore_eos")
 def spectrum(
     *,
+    words: options.Words = None,
     model: options.Model = None,
     prompt: options.Prompt = None,
     file: options.File = None,
@@ -76,7 +77,7 @@ def spectrum(
     at = options.temperature(temp, beta, GREEDY)
     settings = options.settings({**sampling, "n_predict": max(along, 1)})
     ids = options.token_ids(prompt_ids)
-    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids)), options.seed(seed)
+    texts, drawn_seed = options.prompts(prompt, file, bool(prompt_ids), words), options.seed(seed)
     plotting.check(plot)
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         prompts = session.prompts(engine, texts, ids, chat, system)
