@@ -3,8 +3,8 @@
     python scripts/compare_paths.py [--no-device-sampling] MODEL...
 
 Each path is made three times: by negtemp on the CPU, by negtemp with every layer on the GPU, and by llama-completion on
-the GPU with device sampling switched on (`-bs`), unless that is left out. Two paths agree up to the first step whose `gap` is below 0.05 nats.
-Exits 1 where one does not. `scripts/check_gpu.sh` calls it.
+the GPU with device sampling switched on (`-bs`), unless that is left out. Two paths agree up to the first step whose
+`gap` is below 0.05 nats. Exits 1 where one does not. `scripts/check_gpu.sh` calls it.
 """
 
 import subprocess
