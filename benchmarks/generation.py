@@ -1,6 +1,6 @@
 """Measures negtemp's speed beside what else makes the same tokens, and writes a Markdown table with the machine named.
 
-    python benchmarks/generation.py [--models tiny,1b,7b] [--only one-sequence,batched,…] [--quick] [--continue]
+    python benchmarks/generation.py [--real] [--models tiny,1b,7b] [--only one-sequence,…] [--quick] [--continue]
 
 Beside it run llama-bench and llama-batched-bench of the same tree, runs of a naively patched llama-completion one after
 the other, llama-cpp-python, and transformers on the bundled model. Rows go to build/benchmarks/rows.jsonl as they come:
@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from speed import growth, machine, parts, table
-from speed.models import WORK, WORKLOADS, Workload
+from speed.models import REAL, WORK, WORKLOADS, Workload
 from speed.rows import Rows
 from speed.session import Session
 
@@ -77,7 +77,8 @@ def read_options() -> argparse.Namespace:
     """The command line."""
     names = list(choose_parts(Path()))
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--models", default=",".join(WORKLOADS), help="default: %(default)s")
+    parser.add_argument("--real", action="store_true", help="the three real models in place of the shapes")
+    parser.add_argument("--models", help=f"default: {','.join(WORKLOADS)}, or with --real {','.join(REAL)}")
     parser.add_argument("--only", default=",".join(names), metavar="PARTS", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="a token or two of everything, to see that it runs")
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="keep the rows that are there")
@@ -88,7 +89,9 @@ def read_options() -> argparse.Namespace:
         help="a Python that has transformers, accelerate, gguf and torch; default: this one",
     )  # fmt: skip
     options = parser.parse_args()
-    for given, known in ((options.models, list(WORKLOADS)), (options.only, names)):
+    options.workloads = REAL if options.real else WORKLOADS
+    options.models = options.models or ",".join(options.workloads)
+    for given, known in ((options.models, list(options.workloads)), (options.only, names)):
         unknown = sorted(set(given.split(",")) - set(known))
         if unknown:
             parser.error(f"no {unknown[0]!r} among {', '.join(known)}")
@@ -102,7 +105,7 @@ def main() -> None:
         session = Session(Rows(ROWS), options.threads, lambda line: print(line, file=sys.stderr, flush=True))
         every = choose_parts(options.peer_python)
         chosen = {name: part for name, part in every.items() if name in options.only.split(",")}
-        workloads = [WORKLOADS[name] for name in WORKLOADS if name in options.models.split(",")]
+        workloads = [options.workloads[name] for name in options.workloads if name in options.models.split(",")]
         try:
             measure(session, chosen, [each.quick() if options.quick else each for each in workloads])
         except KeyboardInterrupt:

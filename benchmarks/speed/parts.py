@@ -39,6 +39,18 @@ def one_sequence(session: Session, workload: Workload) -> None:
     tokens = workload.lone_tokens
     for turn in range(workload.rounds):
         ours = session.measure("one-sequence", workload, "negtemp", 1, turn, session.negtemp, workload.path, 1, tokens)
+        session.measure(
+            "one-sequence",
+            workload,
+            "negtemp at T=1",
+            1,
+            turn,
+            session.negtemp,
+            workload.path,
+            1,
+            tokens,
+            temperature=1.0,
+        )
         job = _job(session, workload, tokens, ours)
         session.measure("one-sequence", workload, "llama-bench", 1, turn, _bench, job)
 

@@ -2,7 +2,8 @@
 
     python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2}'
 
-Half of the sequences are at T = +0.001, half at -0.001 (one alone: -0.001), each with every statistic. Speed is counted
+Half of the sequences are at T = +0.001, half at -0.001 (one alone: -0.001), or at plus and minus `temperature`, each with
+every statistic. Speed is counted
 from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the draw and
 the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they cost.
 With `folder` the same sequences are a sweep into that run directory, and what its records cost is timed.
@@ -17,10 +18,10 @@ from typing import Any
 import negtemp
 from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine.sampler import Chain
+from negtemp.model.engine import generation
+from negtemp.model.engine.statistics import Statistics
 from negtemp.records import Completion
 from negtemp.runs.store import Store
-from negtemp.theory.observation import Observer
 from negtemp.theory.temperature import Temperature
 
 _PROMPT_ROOM = 64
@@ -53,9 +54,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     with negtemp.load(job["model"], threads=job["threads"]) as loaded:
         if job.get("timed"):
             stopwatch.watch(loaded.engine.model.library.api, "llama_sampler_apply", "apply")
-            stopwatch.watch(Chain, "draw", "draw")
-            stopwatch.watch(Observer, "observe", "statistics")
-        temperatures = [Temperature.of(0.001 if index % 2 else -0.001) for index in range(sequences)]
+            stopwatch.watch(generation, "draw_all", "draw")
+            stopwatch.watch(Statistics, "observe", "statistics")
+        size = job.get("temperature", 0.001)
+        temperatures = [Temperature.of(size if index % 2 else -size) for index in range(sequences)]
         specs = [SequenceSpec(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
         # the first token comes of the prompt's decode, so one more is asked for
         settings = Settings(n_predict=tokens + 1, ignore_eos=True, ctx_size=tokens + _PROMPT_ROOM)
