@@ -1,7 +1,7 @@
 """The models that speed is measured on, and how long a job on each is: a whole run stays within 15 minutes.
 
-`tiny` is the bundled model, `1b` and `7b` are LLaMA shapes of random weights (`random_llama`), written where missing. The
-real ones have the vocabularies that matter (49,152 to 262,144 tokens); `real_models.py` fetches them.
+`tiny` is the bundled model, `1b` and `7b` are LLaMA shapes of random weights (`random_llama`), written where missing.
+The real ones have the vocabularies that matter (49,152 to 262,144 tokens); `real_models.py` fetches them.
 """
 
 from dataclasses import dataclass

@@ -40,17 +40,9 @@ def one_sequence(session: Session, workload: Workload) -> None:
     for turn in range(workload.rounds):
         ours = session.measure("one-sequence", workload, "negtemp", 1, turn, session.negtemp, workload.path, 1, tokens)
         session.measure(
-            "one-sequence",
-            workload,
-            "negtemp at T=1",
-            1,
-            turn,
-            session.negtemp,
-            workload.path,
-            1,
-            tokens,
-            temperature=1.0,
-        )
+            "one-sequence", workload, "negtemp at T=1", 1, turn, session.negtemp, workload.path, 1, tokens,
+            temperatures=[1.0],
+        )  # fmt: skip
         job = _job(session, workload, tokens, ours)
         session.measure("one-sequence", workload, "llama-bench", 1, turn, _bench, job)
 

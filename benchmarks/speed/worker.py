@@ -2,11 +2,10 @@
 
     python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2}'
 
-Half of the sequences are at T = +0.001, half at -0.001 (one alone: -0.001), or at plus and minus `temperature`, each with
-every statistic. Speed is counted
-from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the draw and
-the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they cost.
-With `folder` the same sequences are a sweep into that run directory, and what its records cost is timed.
+The sequences are at T = -0.001 and +0.001 in turn, or at those of `temperatures`, each with every statistic. Speed is
+counted from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the
+draw and the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they
+cost. With `folder` the same sequences are a sweep into that run directory, and what its records cost is timed.
 """
 
 import json
@@ -56,8 +55,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             stopwatch.watch(loaded.engine.model.library.api, "llama_sampler_apply", "apply")
             stopwatch.watch(generation, "draw_all", "draw")
             stopwatch.watch(Statistics, "observe", "statistics")
-        size = job.get("temperature", 0.001)
-        temperatures = [Temperature.of(size if index % 2 else -size) for index in range(sequences)]
+        given = job.get("temperatures", (-0.001, 0.001))
+        temperatures = [Temperature.of(given[index % len(given)]) for index in range(sequences)]
         specs = [SequenceSpec(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
         # the first token comes of the prompt's decode, so one more is asked for
         settings = Settings(n_predict=tokens + 1, ignore_eos=True, ctx_size=tokens + _PROMPT_ROOM)
