@@ -9,6 +9,7 @@ from models import spm_vocabulary, write_llama
 from negtemp.errors import ModelError, PromptError
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
+from negtemp.model.tokens.categories import token_categories
 
 FIRST_PIECE = 3 + 256
 
@@ -29,6 +30,30 @@ def test_a_byte_that_has_no_token_is_the_unknown_one(compiled: Library, tmp_path
     with Model(compiled, write_llama(tmp_path / "m.gguf", vocabulary)) as model:
         pieces = [model.vocabulary.name(token_id) for token_id in model.vocabulary.encode("aéb".encode())]
     assert pieces[-4:] == [b"a", b"<unk>", b"<0xA9>", b"b"]
+
+
+def test_pieces_stand_in_the_order_of_ids_whichever_was_asked_for_first(hostile_path: Path, compiled: Library) -> None:
+    """Each one alone, last first, so that all are known before they are asked for together."""
+    with Model(compiled, hostile_path) as model, Model(compiled, hostile_path) as fresh:
+        alone = [model.vocabulary.piece(one) for one in reversed(range(model.vocabulary.size))]
+        assert model.vocabulary.pieces() == alone[::-1] == fresh.vocabulary.pieces()
+
+
+def test_the_table_of_a_vocabulary_is_the_same_after_a_generation_as_before(
+    compiled: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model has written was asked for first, and then every name that may say `unused`."""
+    path = write_llama(tmp_path / "m.gguf", spm_vocabulary([b"a", b"<unused0>", b"<unused1>", b"b"]))
+
+    def categories(folder: str, *first: int) -> list[str]:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / folder))
+        with Model(compiled, path) as model:
+            model.vocabulary.detokenize(first)
+            model.vocabulary.named_unused()
+            return list(token_categories(model.vocabulary))
+
+    size = len(before := categories("one"))
+    assert categories("other", size - 1, 7, size - 3) == before
 
 
 def test_control_tokens_have_their_names(hostile: Model) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from negtemp.model import cache
 
 # to be raised whenever the same vocabulary gets another table
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

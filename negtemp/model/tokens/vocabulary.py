@@ -93,7 +93,8 @@ class Vocabulary:
             buffer = ctypes.create_string_buffer(_FIRST_BUFFER)
             one_by_one = functools.partial(self._read_piece, buffer=buffer)
             self._pieces = dict(enumerate(map(self.table.piece if self.table else one_by_one, range(self.size))))
-        return list(self._pieces.values())
+        # not its values: those stand in the order in which they were first asked for
+        return [self._pieces[one] for one in range(self.size)]
 
     def _read_piece(self, token_id: int, buffer: Any = None) -> bytes:
         """The bytes of a token by way of a buffer, a new one where it is too small."""
