@@ -105,7 +105,8 @@ def _steps(
         draws = draw_all([chains[i] for i in drawing], [_drawable(rows[i]) for i in drawing], context.threads)
         found = dict(zip(drawing, (draw.token_id for draw in draws), strict=True))
         if drawn is not None:
-            np.add.at(drawn, list(found.values()), 1)
+            for token_id in found.values():
+                drawn[token_id] += 1
         tokens = [read[sequence] if sequence in read else found[sequence] for sequence in range(len(starts))]
 
 
