@@ -82,6 +82,16 @@ def test_where_tokens_in_use_nearly_coincide_too_the_level_is_the_other(known: i
     assert np.flatnonzero(members).tolist() == list(range(NEVER))
 
 
+@pytest.mark.parametrize(
+    ("scatter", "depth", "falls"), [(0.3, 1.0, True), (0.01, 1.0, False), (0.3, -1.0, False)],
+    ids=["loose and lowest", "coinciding", "loose and in the middle"],
+)  # fmt: skip
+def test_a_fall_is_a_level_that_is_loose_and_the_lowest(scatter: float, depth: float, falls: bool) -> None:
+    result = found(vocabulary(scatter=scatter), np.arange(VOCAB) < NEVER)
+    lowness = np.where(result.suspect, depth, np.random.default_rng(1).uniform(-2, 0, VOCAB))
+    assert result.is_a_fall(lowness) is falls
+
+
 def test_a_token_without_a_number_has_no_distance_and_disturbs_no_other() -> None:
     profiles, eligible = vocabulary(), ALL.copy()
     profiles[2000], eligible[2000] = np.nan, False

@@ -162,3 +162,15 @@ def test_a_core_too_small_or_without_extent_changes_nothing(suspects: int) -> No
     assert (regrouped(POINTS, score=few) == few).all()
     flat = np.where(IN_USE[:, None], POINTS, 1.0)
     assert (regrouped(flat) == LINEAR).all()
+
+
+def test_scores_dealt_anew_stay_the_same_scores_and_the_suspects_suspect() -> None:
+    rng = np.random.default_rng(3)
+    score, other = rng.random(200), rng.random(200)
+    score[7] = other[9] = np.nan
+    suspect = score >= ranking.THRESHOLD
+    dealt = ranking.dealt_anew(score, other, suspect)
+    assert ((dealt >= ranking.THRESHOLD) == suspect).all()
+    assert (np.sort(dealt[suspect]) == np.sort(score[suspect])).all()
+    same = ranking.dealt_anew(score, score, suspect)
+    assert np.array_equal(same, score, equal_nan=True)

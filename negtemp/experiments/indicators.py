@@ -109,11 +109,11 @@ def survey(
     found_level = level.find(profiles.profiles(), known, _eligible(written, thermal["mean_logit"]))
     reference = references(weights, () if blind else categories, thermal["mean_logit"], found_level)
     found = from_weights(weights, reference, vocab, written, engine.threads) | thermal
-    unused = np.zeros(vocab, bool)
+    unused, in_text = np.zeros(vocab, bool), np.isin(categories, IN_TEXT)
     if reference.known:
         unused[[row for row in reference.rows if row < vocab]] = True
     if found_level is None:
-        return _by_ranking(found, reference, unused, np.isin(categories, IN_TEXT))
+        return _by_ranking(found, reference, unused, in_text)
     found["level"] = -found_level.distance
     found["level_direction"] = -_chords(
         weights.unembedding, np.flatnonzero(found_level.members).tolist(), engine.threads
@@ -121,7 +121,11 @@ def survey(
     structure = ranking.structure(found["level"], ~found_level.suspect, unused)
     runaway = float(drawn[found_level.suspect].sum() / max(drawn.sum(), 1))
     score = found_level.scores(-found["level_direction"])
-    return Survey(found, reference, score, ("level", "level_direction"), structure, found_level, runaway)
+    made_of: tuple[str, ...] = ("level", "level_direction")
+    if found_level.is_a_fall(found["mean_logit"]):  # there a low logit says more of what was seen rarely
+        score = ranking.dealt_anew(score, _by_lowness(found, unused, in_text)[0], found_level.suspect)
+        made_of += tuple(ranking.COMBINED)
+    return Survey(found, reference, score, made_of, structure, found_level, runaway)
 
 
 def _chords(written: Tensor, members: Sequence[int], threads: int | None) -> Array:
@@ -152,12 +156,18 @@ def _eligible(written: Geometry, mean_logit: Array) -> Mask:
 
 def _by_ranking(found: dict[str, Array], reference: Reference, unused: Mask, in_text: Mask) -> Survey:
     """The survey of a model without a level."""
+    score, used = _by_lowness(found, unused, in_text)
+    structure = ranking.structure(found["mean_logit"], used, unused)
+    return Survey(found, reference, score, tuple(ranking.COMBINED), structure, None, math.nan)
+
+
+def _by_lowness(found: dict[str, Array], unused: Mask, in_text: Mask) -> tuple[Array, Mask]:
+    """The score by the mean logit and the mean probability at beta = +1, and what is in use by it, `[vocab]` each."""
     used = ranking.in_use(found, ranking.COMBINED, unused)
     score = ranking.scores(found, ranking.COMBINED, used, unused)
     if ranking.has_scale(found, ranking.COMBINED, used, unused):
         score = ranking.regrouped(score, found, used, in_text)
-    structure = ranking.structure(found["mean_logit"], used, unused)
-    return Survey(found, reference, score, tuple(ranking.COMBINED), structure, None, math.nan)
+    return score, used
 
 
 def references(weights: Weights, categories: Sequence[str], mean_logit: Array, found: Level | None = None) -> Reference:

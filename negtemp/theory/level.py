@@ -19,9 +19,10 @@ never trained is not a low probability, but nearness to the level; a token that 
        many of them lie nearer than `t` by that law, over how many tokens lie there. The threshold is the greatest `t`
        with a share of at most FALSE_SHARE.
 
-Where no seed is a level there is none, and this says nothing: models trained for a short time, or without weight decay,
-still fall from different beginnings. Rows of zeros, which converters add, coincide for a reason of their own and are
-no seeds. It leaves out which tokens are known to be unused (`experiments`).
+Where no seed is a level there is none, and this says nothing. Models trained for a short time, or without weight decay,
+still fall from different beginnings: what is found there lies loosely, and lowest of all (`is_a_fall`). Rows of zeros,
+which converters add, coincide for a reason of their own and are no seeds. It leaves out which tokens are known to be
+unused (`experiments`).
 
 Sources: ours for the level; Efron 2004 (Large-scale simultaneous hypothesis testing: the choice of a null hypothesis)
 for the null and the share of false entries; docs/level.md for how the level arises.
@@ -41,6 +42,7 @@ Mask = NDArray[np.bool_]
 
 FEWEST = 8
 TIGHT = 0.05
+LOOSE = 0.03  # of a usual distance; rows that coincide have a radius of 0.005 at most, in Q4_K_M of 0.025
 FALSE_SHARE = 1 / 2000
 
 _SEEDS, _CELLS = 32, 16
@@ -51,6 +53,7 @@ _STEP, _BANDWIDTH = 0.05, 0.15
 _ROUNDS = 20
 _QUARTILE = 0.674490  # of the normal law: half of it lies nearer to the mode
 _TINY = 1e-300
+_LOWER = 1 / 1000
 _BELOW_HALF = math.nextafter(0.5, 0)
 
 
@@ -94,6 +97,15 @@ class Level:
     def suspect(self) -> Mask:
         """Tokens up to the threshold, `[vocab]`."""
         return np.asarray(self.distance <= self.threshold)
+
+    def is_a_fall(self, lowness: Array) -> bool:
+        """Whether its tokens are still falling from where they began: they lie loosely, and below all but one in a
+        thousand of the others, by minus the mean logits `[vocab]`. Then how low a token lies says as much as how near.
+        """
+        others = lowness[~self.suspect & np.isfinite(lowness)]
+        if not len(others) or self.radius < LOOSE * math.exp(self.in_use.mode):
+            return False
+        return float((others > np.median(lowness[self.members])).mean()) <= _LOWER
 
     def scores(self, chord: Array | None = None) -> Array:
         """1 at the level, from 1/2 on suspect, 0 for the median of the others and less beyond, `[vocab]`.

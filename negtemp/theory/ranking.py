@@ -47,6 +47,7 @@ MOMENTS = ("mean_logit", "thermal_plus_1", "thermal_plus_half", "thermal_minus_h
 
 _MOST_ROUNDS = 50
 _CORE_SHARE = 1 / 3
+_OTHER = 3.0  # of 0.5 to 100 the one that keeps most of benchmarks/audit within 0.002 (docs/thermal-indicator.md)
 _FEWEST_IN_CORE = 10 * len(MOMENTS)
 
 
@@ -139,6 +140,21 @@ def share(values: Array) -> Array:
     told = np.isfinite(values)
     found = np.full(len(values), np.nan)
     found[told] = percentiles(values[told]) / 100.0
+    return found
+
+
+def dealt_anew(score: Array, other: Array, suspect: Mask) -> Array:
+    """The scores, `[vocab]`, dealt out anew among the suspects and among the others, in the order of both rankings: of
+    the mean percentile, 1 to 3, the greater weight for `other`. Who is suspect stays.
+
+    >>> dealt_anew(np.array([0.9, 0.8, 0.1]), np.array([1.0, 5.0, 9.0]), np.array([True, True, False])).tolist()
+    [0.8, 0.9, 0.1]
+    """
+    found = score.copy()
+    for group in (suspect, ~suspect):
+        ids = np.flatnonzero(group & np.isfinite(score) & np.isfinite(other))
+        both = share(score[ids]) + _OTHER * share(other[ids])
+        found[ids[np.argsort(both, kind="stable")]] = np.sort(score[ids])
     return found
 
 
