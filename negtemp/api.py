@@ -17,10 +17,9 @@ from negtemp.experiments import emitted_tokens
 from negtemp.experiments import sweep as sweeping
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.experiments.census import census
-from negtemp.experiments.compare import TEMPERATURES, compare
 from negtemp.experiments.elicitation import Elicitor
-from negtemp.experiments.generate import generate
-from negtemp.experiments.prompts import PROMPTS
+from negtemp.experiments.emitted_tokens import PROMPTS
+from negtemp.experiments.generate import TEMPERATURES, compare, generate
 from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.experiments.reproduce import ReproduceSettings, Result, reproduce
 from negtemp.experiments.settings import PROMPT, Settings, SettingsOptions

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from negtemp.errors import ModelError, PromptError
-from negtemp.experiments.compare import compare
-from negtemp.experiments.generate import generate
+from negtemp.experiments.generate import compare, generate
 from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import Engine, Request
 from negtemp.model.engine.request import Filters

@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
 
 # the same inside `model`, from the library up to the engine
 MODEL: dict[str, set[str]] = {
+    "former_names": set(),
     "references": set(),
     "model_file": {"references"},
     "threads": set(),
@@ -52,9 +53,9 @@ MODEL: dict[str, set[str]] = {
     "rpc": {"library"},
     "fingerprint": {"cache", "model_file"},
     "tokens": {"cache", "threads"},
-    "weights": {"library", "model_file", "threads"},
+    "weights": {"former_names", "library", "model_file", "threads"},
     "llama": {"library", "model_file", "references", "threads", "tokens", "weights", "fingerprint"},
-    "engine": {"library", "model_file", "threads", "tokens", "weights", "llama", "cache", "kernel"},
+    "engine": {"former_names", "library", "model_file", "threads", "tokens", "weights", "llama", "cache", "kernel"},
 }
 
 

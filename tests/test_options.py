@@ -12,8 +12,8 @@ import pytest
 
 from negtemp.cli import options, plan
 from negtemp.errors import ModelError, PromptError, UsageError
+from negtemp.experiments.known_tokens import read_counts
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.experiments.training_counts import read_counts
 from negtemp.model import model_file
 from negtemp.runs import audits, reading
 

@@ -14,10 +14,10 @@ from test_engine import logits_after
 from test_repeat import FIRST, parrot
 
 import negtemp
-from negtemp.experiments import order_preference, training_counts, verdicts
+from negtemp.experiments import known_tokens, order_preference, verdicts
 from negtemp.experiments.elicitation import Elicitor
-from negtemp.experiments.prompts import PROMPTS
-from negtemp.experiments.published_tokens import published
+from negtemp.experiments.emitted_tokens import PROMPTS
+from negtemp.experiments.known_tokens import published
 from negtemp.experiments.reproduce import CLAIMS, ReproduceSettings, reproduce
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
@@ -34,7 +34,7 @@ from negtemp.records import (
     to_line,
 )
 from negtemp.theory.boltzmann import log_probabilities
-from negtemp.theory.english import common_share
+from negtemp.theory.coherence import common_share
 from negtemp.theory.statistics import auc
 
 KINDS = {"normal": NORMAL, "unknown": UNKNOWN, "control": CONTROL, "byte": BYTE}
@@ -95,9 +95,9 @@ def test_on_a_tied_model_the_centroid_claim_is_reversed(compiled: Library, tmp_p
 
 @pytest.fixture(scope="module")
 def on_bundled(engine: Engine, bundled: Model) -> dict[str, ClaimVerdict]:
-    path = training_counts.beside(bundled.path)
+    path = known_tokens.beside(bundled.path)
     assert path is not None
-    return judged(engine, counts=training_counts.read_counts(path, bundled.vocabulary.size))
+    return judged(engine, counts=known_tokens.read_counts(path, bundled.vocabulary.size))
 
 
 def test_the_bundled_model_agrees_with_its_ground_truth(on_bundled: dict[str, ClaimVerdict]) -> None:

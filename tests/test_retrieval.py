@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from negtemp.theory.retrieval import recall_at_precision, retrieval
+from negtemp.theory.statistics import recall_at_precision, retrieval
 
 RNG = np.random.default_rng(11)
 

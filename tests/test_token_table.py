@@ -12,7 +12,7 @@ from models import CONTROL, UNUSED, USER_DEFINED, spm_vocabulary, write_llama
 
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
-from negtemp.model.tokens import identity
+from negtemp.model.tokens import table
 from negtemp.model.tokens.categories import token_categories
 
 VOCABULARY = [
@@ -154,15 +154,15 @@ def test_two_processes_at_once_leave_one_whole_table(compiled: Library, path: Pa
 def test_the_digest_is_of_the_tokenizer_alone(path: Path, tmp_path: Path) -> None:
     same = write_llama(tmp_path / "n.gguf", VOCABULARY, layers=2, width=16, seed=9)
     other = write_llama(tmp_path / "o.gguf", VOCABULARY, layers=1, width=8, space_prefix=False)
-    assert identity.digest(path, "1") == identity.digest(same, "1") is not None
-    assert len({identity.digest(path, "1"), identity.digest(path, "2"), identity.digest(other, "1")}) == 3
+    assert table.digest(path, "1") == table.digest(same, "1") is not None
+    assert len({table.digest(path, "1"), table.digest(path, "2"), table.digest(other, "1")}) == 3
 
 
 @pytest.mark.parametrize("head", [b"", b"GGUF", b"GGUX" + bytes(40), b"GGUF" + struct.pack("<IQQ", 3, 0, 2**63)])
 def test_a_head_that_cannot_be_read_has_no_digest(tmp_path: Path, head: bytes) -> None:
     (tmp_path / "m.gguf").write_bytes(head)
-    assert identity.digest(tmp_path / "m.gguf", "1") is None
-    assert identity.digest(tmp_path / "none.gguf", "1") is None
+    assert table.digest(tmp_path / "m.gguf", "1") is None
+    assert table.digest(tmp_path / "none.gguf", "1") is None
 
 
 def test_no_cut_of_a_head_has_a_digest(path: Path, tmp_path: Path) -> None:
@@ -170,4 +170,4 @@ def test_no_cut_of_a_head_has_a_digest(path: Path, tmp_path: Path) -> None:
     whole, cut = path.read_bytes(), tmp_path / "cut.gguf"
     for size in range(24, 2000, 37):
         cut.write_bytes(whole[:size])
-        assert identity.digest(cut, "1") is None
+        assert table.digest(cut, "1") is None

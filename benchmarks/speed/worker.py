@@ -18,7 +18,7 @@ import negtemp
 from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model.engine import generation
-from negtemp.model.engine.statistics import Statistics
+from negtemp.model.engine.generation import Statistics
 from negtemp.records import Completion
 from negtemp.runs.store import Store
 from negtemp.theory.temperature import Temperature

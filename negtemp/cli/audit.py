@@ -80,7 +80,7 @@ def audit(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import audit_output, session
     from negtemp.cli import output as outputs
-    from negtemp.experiments import training_counts as known
+    from negtemp.experiments import known_tokens as known
     from negtemp.experiments.audit import AuditSettings
     from negtemp.runs import audits
 

@@ -53,7 +53,7 @@ def compare(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
     from negtemp.cli import session
-    from negtemp.experiments import compare as experiment
+    from negtemp.experiments import generate as experiment
     from negtemp.views import presenters
 
     at = options.temperatures(temps, betas, experiment.TEMPERATURES)

@@ -73,7 +73,7 @@ def examine() -> tuple[Report, int]:
 
 
 def _check_bundled_model(found: "Library") -> str:
-    from negtemp.experiments.selfcheck import check_path
+    from negtemp.experiments.generate import check_path
     from negtemp.model import model_file
     from negtemp.model.engine.engine import Engine
     from negtemp.model.llama.model import Model

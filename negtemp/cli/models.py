@@ -11,15 +11,14 @@ def models(json: options.Json = False) -> None:
     """The models on this machine by name: in the hub's cache, llama.cpp's, LM Studio's and Ollama's. Opens none."""
     from negtemp.model import references
     from negtemp.records import to_line
-    from negtemp.views import console
-    from negtemp.views import models as view
+    from negtemp.views import console, presenters
 
     found = list(references.models())
     if json:
         for model in found:
             print(to_line(model))
     elif found:
-        console.stdout().print(view.listing(found))
+        console.stdout().print(presenters.models(found))
         console.stderr().print("name one with -m; without it the bundled model runs", style="dim", soft_wrap=True)
     else:
         console.stderr().print(

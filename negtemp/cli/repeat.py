@@ -58,7 +58,7 @@ def repeat(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
     from negtemp.cli import session
-    from negtemp.experiments import elicitation_prompts, emitted_tokens, training_counts
+    from negtemp.experiments import elicitation_prompts, emitted_tokens, known_tokens
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments.elicitation import Elicitor
     from negtemp.runs.reading import read_emitted
@@ -69,7 +69,7 @@ def repeat(
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
         vocabulary = engine.model.vocabulary
         named = token_selection.token_ids(vocabulary, tokens, ids, tokens_raw)
-        known = None if counts is None else training_counts.read_counts(counts, vocabulary.size)
+        known = None if counts is None else known_tokens.read_counts(counts, vocabulary.size)
         elicitor = Elicitor(engine, None if names is None else elicitation_prompts.chosen(engine.model, names))
         if emitted is not None:
             named += emitted_tokens.candidates(vocabulary, token_selection.below_zero(emitted.completions), limit)

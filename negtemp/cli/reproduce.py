@@ -59,18 +59,18 @@ def reproduce(
     # numpy and the engine come in here, so that --help stays quick
     from negtemp.cli import output as outputs
     from negtemp.cli import session
+    from negtemp.experiments import known_tokens
     from negtemp.experiments import reproduce as experiment
-    from negtemp.experiments import training_counts
     from negtemp.experiments.elicitation import Elicitor
-    from negtemp.experiments.prompts import PROMPTS
+    from negtemp.experiments.emitted_tokens import PROMPTS
     from negtemp.views import presenters
 
     n_predict = options.settings(sampling).n_predict
     prompts = options.prompts(prompt, file) if prompt or file else list(PROMPTS)
     drawn_seed = options.seed(seed)
     with session.open_engine(model, n_gpu_layers, threads) as engine:
-        path = counts or training_counts.beside(engine.model.path)
-        known = None if path is None else training_counts.read_counts(path, engine.model.vocabulary.size)
+        path = counts or known_tokens.beside(engine.model.path)
+        known = None if path is None else known_tokens.read_counts(path, engine.model.vocabulary.size)
         how = experiment.ReproduceSettings(n_predict, drawn_seed, asked, controls, known)
         header = session.header("reproduce", engine, {
             "prompts": prompts, "n_predict": n_predict, "seed": drawn_seed, "asked": asked, "controls": controls,

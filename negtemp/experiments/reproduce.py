@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 
 from negtemp.errors import ModelError, UsageError
 from negtemp.experiments import centroid, emitted_tokens, order_preference, verdicts
-from negtemp.experiments.compare import compare
 from negtemp.experiments.elicitation import Elicitor
+from negtemp.experiments.emitted_tokens import PROMPTS
+from negtemp.experiments.generate import compare
 from negtemp.experiments.indicators import survey
-from negtemp.experiments.prompts import PROMPTS
-from negtemp.experiments.published_tokens import published
+from negtemp.experiments.known_tokens import published
 from negtemp.experiments.repeat import RepeatSettings, repeat
 from negtemp.experiments.settings import Settings
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
 from negtemp.records import ClaimVerdict, Completion, PublishedToken, Repetition, Step, Trial
 from negtemp.records.verdict import Claim
-from negtemp.theory.english import common_share
+from negtemp.theory.coherence import common_share
 from negtemp.theory.level import Level
 from negtemp.theory.temperature import Temperature
 

@@ -22,7 +22,7 @@ from negtemp.model.tokens import safe_splits
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.records import AuditToken
 from negtemp.records.audit import Lines, Occurrence, Scanned
-from negtemp.texts.pieces import Piece, pieces
+from negtemp.texts.blocks import Piece, pieces
 from negtemp.texts.reading import FIRST_LINES, Layout, Noted, Reading
 from negtemp.theory.search import Search
 

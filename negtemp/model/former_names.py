@@ -1,16 +1,18 @@
 """Modules of `negtemp.model` by the names that 0.1.0 gave them, for one version, each with a warning.
 
-A former module holds what the new one does, and what was renamed in it by its former name too. It leaves out modules
-that nothing outside the package had a reason to import. Remove it, and its line in `model/__init__`, in 0.3.
+A former module holds what the new one does, and what was renamed in it by its former name too; a module that became a
+package gives what it held. It leaves out modules that nothing outside the package had a reason to import. Remove it,
+and its lines in `model`, `model.engine` and `model.weights`, in 0.3.
 """
 
 import importlib
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _PACKAGE = "negtemp.model."
 _MODULES: Mapping[str, str] = {
@@ -62,3 +64,16 @@ def install() -> None:
     """Look for former names last of all."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
         sys.meta_path.append(FormerNames())
+
+
+def names_of(package: str, module: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package that was one module and has its classes in `module` now."""
+
+    def find(name: str) -> Any:
+        if not name[:1].isupper():  # a class; a module is found by the import itself
+            raise AttributeError(name)
+        value = getattr(importlib.import_module(f"{package}.{module}"), name)
+        warnings.warn(f"{package}.{name} is {package}.{module}.{name} now", DeprecationWarning, stacklevel=2)
+        return value
+
+    return find

@@ -105,7 +105,7 @@ class Completion(Record):
     tokens_per_second  decodes per second between its first and last token; None for fewer than two tokens
     distinct           distinct tokens over tokens
     mean_entropy       of the model's own distributions at T = 1, nats
-    longest_repeat     tokens in the longest block that occurs twice (`theory.repetition`)
+    longest_repeat     tokens in the longest block that occurs twice (`theory.coherence`)
     non_ascii          share of tokens with a byte beyond ASCII
     categories         share of tokens of each category that occurs
     unit, run_seed, repeat    in a sweep: the unit's content hash, the seed asked for, and which repeat this is;

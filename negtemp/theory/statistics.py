@@ -1,10 +1,11 @@
-"""How sure is a figure? AUC, permutation p-values, bootstrap and Wilson intervals, rank correlation; pure numpy.
+"""How sure is a figure? AUC, precision and recall, permutation p-values, intervals, rank correlation; pure numpy.
 
 Everything random takes a seed and gives the same answer again. Intervals are 95 % unless told otherwise. It leaves out
 models of the data: each function is a textbook non-parametric one.
 
-Sources: Mann & Whitney 1947 (AUC as a rank sum), Hanley & McNeil 1982 (AUC as a probability), Wilson 1927, Efron 1979
-(percentile bootstrap), Phipson & Smyth 2010 (a permutation p-value is never 0), Spearman 1904.
+Sources: Mann & Whitney 1947 (AUC as a rank sum), Hanley & McNeil 1982 (AUC as a probability), van Rijsbergen 1979
+(precision and recall), Wilson 1927, Efron 1979 (percentile bootstrap), Phipson & Smyth 2010 (a permutation p-value is
+never 0), Spearman 1904.
 """
 
 import math
@@ -130,3 +131,45 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     a, b = a - a.mean(), b - b.mean()
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / scale if scale else math.nan
+
+
+class Retrieval(NamedTuple):
+    """Precision: the share of the chosen that is right. Recall: the share of the right that was chosen. NaN of none."""
+
+    precision: float
+    recall: float
+
+
+def retrieval(chosen: ArrayLike, right: ArrayLike) -> Retrieval:
+    """Precision and recall of a choice `[n]` of booleans against the truth `[n]`.
+
+    >>> retrieval([True, True, False, False], [True, False, True, False])
+    Retrieval(precision=0.5, recall=0.5)
+    """
+    c, r = np.asarray(chosen, bool), np.asarray(right, bool)
+    hits = int((c & r).sum())
+    return Retrieval(_ratio(hits, int(c.sum())), _ratio(hits, int(r.sum())))
+
+
+def recall_at_precision(scores: ArrayLike, right: ArrayLike, precision: float = 0.95) -> float:
+    """The greatest recall of a cut through the ranking by `scores` `[n]`, highest first, that keeps this precision.
+
+    Equal scores are taken together or not at all; a score of NaN comes last. 0 where no cut does, NaN where nothing is
+    right.
+    """
+    s, r = np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf), np.asarray(right, bool)
+    if not r.any():
+        return math.nan
+    order = np.argsort(-s, kind="stable")
+    hits = np.cumsum(r[order])
+    last = _last_of_equals(s[order])
+    enough = last & (hits >= precision * np.arange(1, len(s) + 1))
+    return float(hits[enough].max(initial=0) / r.sum())
+
+
+def _last_of_equals(ordered: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.append(ordered[1:] != ordered[:-1], True)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Protocol
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from negtemp.printable import encoded, printable_text
@@ -23,6 +24,7 @@ from negtemp.records import (
     Difference,
     Header,
     JsonValue,
+    LocalModel,
     PublishedToken,
     Record,
     Repetition,
@@ -34,6 +36,7 @@ from negtemp.records import (
     number,
 )
 from negtemp.records.audit import Change
+from negtemp.records.local_model import size_text
 from negtemp.theory import axis
 from negtemp.views import audit as audit_view
 from negtemp.views import census as census_view
@@ -42,6 +45,8 @@ from negtemp.views import scan as scan_view
 from negtemp.views import sweep as sweep_view
 from negtemp.views import trials as trials_view
 from negtemp.views import verdicts as verdicts_view
+
+_COLUMNS_BETWEEN = 2
 
 Parts = Iterator[RenderableType]
 Place = tuple[Sequence[Thermo], Spectrum]
@@ -229,3 +234,16 @@ def _listed(header: Header, name: str) -> Sequence[JsonValue]:
     """A setting that is a list; empty where there is none."""
     found = header.settings.get(name)
     return found if isinstance(found, list | tuple) else ()
+
+
+def models(listed: Sequence[LocalModel]) -> RenderableType:
+    """`models`: a line a model; those that cannot be used say why."""
+    table = Table(box=None, padding=(0, _COLUMNS_BETWEEN, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("model", overflow="fold")
+    table.add_column("size", justify="right", no_wrap=True)
+    if any(model.problem for model in listed):
+        table.add_column("", overflow="fold", style="dim")
+    for model in listed:
+        row = [Text(model.reference), Text(size_text(model.size) if model.size else "-")]
+        table.add_row(*row, *([Text(model.problem)] if model.problem else []))
+    return table

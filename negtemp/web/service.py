@@ -3,7 +3,7 @@
     GET  /api/model        what is loaded, the axis, the state to begin with
     GET  /api/vocabulary   every token's bytes, view and category (`tables`)
     GET  /api/categories   categories by round trip, as soon as they are known
-    GET  /api/map          a matrix in two dimensions (`projection`)
+    GET  /api/map          a matrix in two dimensions (`frames`)
     POST /api/tokenize     a text's ids, and the text as a shell takes it
     POST /api/logits       all logits after some ids, float32
     POST /api/draw         tokens, one JSON line each as it is drawn
@@ -33,7 +33,7 @@ from negtemp.model.weights.tensors import Tensor, Weights
 from negtemp.records import Completion, Step, to_line
 from negtemp.theory import axis
 from negtemp.version import __version__
-from negtemp.web import asked, projection, tables
+from negtemp.web import asked, frames
 from negtemp.web.decoding import Decoder
 from negtemp.web.worker import Worker
 
@@ -119,11 +119,11 @@ class Service:
         return json.dumps(found).encode()
 
     async def _vocabulary(self, _: Request) -> Response:
-        made = await self._once("vocabulary", functools.partial(tables.pieces, self._engine.model.vocabulary))
+        made = await self._once("vocabulary", functools.partial(frames.pieces, self._engine.model.vocabulary))
         return Response(made, media_type=_BINARY)
 
     async def _categories(self, _: Request) -> Response:
-        made = await self._once("categories", functools.partial(tables.round_trip, self._engine.model.vocabulary))
+        made = await self._once("categories", functools.partial(frames.round_trip, self._engine.model.vocabulary))
         return Response(made, media_type=_BINARY)
 
     async def _map(self, request: Request) -> Response:
@@ -135,7 +135,7 @@ class Service:
     def _projected(self, name: str) -> bytes:
         model = self._engine.model
         with Weights(model.library, model.path) as weights:
-            return projection.projected(_matrix(weights, name).first(model.vocabulary.size), self._engine.threads)
+            return frames.projected(_matrix(weights, name).first(model.vocabulary.size), self._engine.threads)
 
     async def _once(self, name: str, make: Callable[[], bytes], parse: bool = False) -> Any:
         """What is the same for everybody: made in a thread at the first question, and kept."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from llama_vocab.rows import Ids
 from negtemp import LoadedModel
-from negtemp.experiments import published_tokens
-from negtemp.experiments.prompts import PROMPTS
+from negtemp.experiments import known_tokens
+from negtemp.experiments.emitted_tokens import PROMPTS
 from negtemp.model.engine.prompt_logits import score
 from negtemp.records import Completion, TokenGeometry, Trial
 from negtemp.theory.boltzmann import entropy, probabilities
@@ -120,7 +120,7 @@ def plateaus(model: LoadedModel) -> Percentiles:
 
 def published(model: LoadedModel) -> list[int]:
     """Ids of the published tokens that this vocabulary holds."""
-    return sorted({token.token_id for token in published_tokens.published(model.engine.model.vocabulary, None, {})})
+    return sorted({token.token_id for token in known_tokens.published(model.engine.model.vocabulary, None, {})})
 
 
 def groups(counts: Ids, published: Sequence[int], below: Emitted, ordinary: NDArray[np.bool_]) -> dict[str, Ids]:

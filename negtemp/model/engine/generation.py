@@ -1,7 +1,8 @@
-"""One request under way: its sampler chain, what it has emitted, and the figures of its records.
+"""One request under way: its sampler chain, what it has emitted, the statistics of its tokens, and its records.
 
-Statistics come from the raw logits, before any filter (`theory.observation`). It leaves out the decode that makes the
-logits, which many generations share (`scheduler`).
+Statistics come from the raw logits, before any filter (`theory.observation`), all rows of a step at once: by the
+compiled loops where they are, else by numpy. It leaves out the decode that makes the logits, which many generations
+share (`scheduler`).
 """
 
 import math
@@ -14,13 +15,13 @@ from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Request
 from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all
-from negtemp.model.engine.statistics import Statistics
+from negtemp.model.kernel import Drawn, Kernel
 from negtemp.model.llama.context import Logits
 from negtemp.model.llama.model import Model
 from negtemp.printable import printable
 from negtemp.records import Completion, Step, Stop
-from negtemp.theory.observation import Observed
-from negtemp.theory.repetition import longest_repeat
+from negtemp.theory.coherence import longest_repeat
+from negtemp.theory.observation import Observed, Observer
 
 # rows that wait at most, and their float32 values: 512 KiB
 _MOST_ROWS, _MOST_VALUES = 64, 131072
@@ -28,9 +29,29 @@ _LARGE_VOCABULARY = 16384
 _LONGEST_SECONDS = 0.02
 
 
+Seen = tuple[Logits, Draw, float]
+"""The logits `[vocab]`, what was drawn from them, and beta."""
+
+
 def drawn(generations: Sequence["Generation"], rows: Sequence[Logits], threads: int) -> list[Draw]:
     """What each generation draws next from its `[vocab]` logits, all of one step."""
     return draw_all([generation._chain for generation in generations], rows, threads)
+
+
+class Statistics:
+    """Observes rows of one vocabulary. Not for two threads at once."""
+
+    def __init__(self, kernel: Kernel | None, vocab: int, threads: int) -> None:
+        self._kernel, self._threads = kernel, threads
+        self._observer = Observer(vocab)
+
+    def observe(self, seen: Sequence[Seen]) -> list[Observed]:
+        """What each row says about its token, in order."""
+        # filters leave a mask of the whole vocabulary, which the loops do not take
+        if self._kernel is None or any(draw.left_out is not None for _, draw, _ in seen):
+            return [self._observer.observe(row, draw.token_id, beta, draw.barred) for row, draw, beta in seen]
+        drawn = [Drawn(row, draw.token_id, beta, draw.masked) for row, draw, beta in seen]
+        return self._kernel.observe(drawn, self._threads) if drawn else []
 
 
 class Buffers:

@@ -17,7 +17,7 @@ from negtemp.errors import ModelError, UsageError
 from negtemp.model import fingerprint
 from negtemp.model.library import Library
 from negtemp.model.references.found import Found
-from negtemp.model.tokens import identity
+from negtemp.model.tokens import table
 from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.model.weights import gguf
 from negtemp.model.weights.geometry import measure
@@ -66,7 +66,7 @@ class Model:
 
     def _tokenizer_digest(self) -> str | None:
         """What tells this vocabulary from others; None where the file has changed since it was loaded."""
-        found = identity.digest(self.files[0], self.library.version)
+        found = table.digest(self.files[0], self.library.version)
         try:
             return found if fingerprint.stats(self.files) == self._stats else None
         except ModelError:

@@ -1,25 +1,54 @@
-"""An audit against a file that says how often each token occurred in training.
+"""What is known of a vocabulary from elsewhere: published tokens, and how often each token occurred in training.
 
-The file is JSON with `counts`, one whole number for each token id, as the bundled model's `tiny.counts.json`. "Never
-seen" is a count of 0, "rare" one of 1 to 5, "often" 6 or more. It leaves out where such a file comes from.
+`data/published.json` holds facts only: ids, names, and where the article and the literature name them. A vocabulary is
+compared only where id and name agree, the mark of a space before it aside, so that nothing is claimed of another model.
+
+A file of counts is JSON with `counts`, one whole number for each token id, as the bundled model's `tiny.counts.json`;
+an audit is scored against it. "Never seen" is a count of 0, "rare" one of 1 to 5, "often" 6 or more. It leaves out
+where such a file comes from.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import UsageError
+from negtemp.model.tokens.vocabulary import Vocabulary
 from negtemp.printable import printable_path
-from negtemp.records import AuditToken, finite
+from negtemp.records import AuditToken, PublishedToken, finite
 from negtemp.records.audit import AgainstCounts
 from negtemp.text_input import read_text
-from negtemp.theory.retrieval import recall_at_precision, retrieval
-from negtemp.theory.statistics import auc
+from negtemp.theory.statistics import auc, recall_at_precision, retrieval
+
+_FILE = "published.json"
+_MARKS = ("", "▁", "Ġ")
+
 
 OFTEN = 6
+
+
+def published(
+    vocabulary: Vocabulary, percentiles: NDArray[np.float64] | None, emitted: Mapping[int, int]
+) -> Iterator[PublishedToken]:
+    """The published tokens of this vocabulary. percentiles: of the distance to the input centroid, `[vocab]`."""
+    for token_id, name, source in _facts():
+        if token_id < vocabulary.size and vocabulary.name(token_id) in [(mark + name).encode() for mark in _MARKS]:
+            percentile = None if percentiles is None else float(percentiles[token_id])
+            yield PublishedToken(
+                token_id=token_id, raw=vocabulary.piece(token_id), source=source, percentile=percentile,
+                emitted=emitted.get(token_id, 0),
+            )  # fmt: skip
+
+
+def _facts() -> Iterator[tuple[int, str, str]]:
+    file = resources.files("negtemp") / "data" / _FILE
+    for group in json.loads(file.read_text(encoding="utf-8"))["groups"]:
+        for token_id, name in group["tokens"]:
+            yield token_id, name, group["source"]
 
 
 def beside(model: Path) -> Path | None:

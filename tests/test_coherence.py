@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negtemp.theory.repetition import longest_repeat
+from negtemp.theory.coherence import longest_repeat
 
 
 @given(st.lists(st.integers(0, 3), max_size=24))
