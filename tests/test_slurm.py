@@ -15,12 +15,13 @@ from negtemp.cli.sbatch import Array, script
 from negtemp.errors import UsageError
 from negtemp.runs.lines import NAME
 
+# a task that is queued again waits for its credential to expire: two minutes, unless told
 CONFIGURATION = """\
 ClusterName=negtemp
 SlurmctldHost=localhost
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 SlurmctldPort=26817
 SlurmdPort=26818
 StateSaveLocation={folder}/state
