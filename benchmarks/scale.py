@@ -22,7 +22,7 @@ from pathlib import Path
 from negtemp.experiments.settings import Settings
 from negtemp.experiments.sweep import SweepPlan, Unit
 from negtemp.records import Completion, EngineBuild, Header, ModelFile, to_line
-from negtemp.runs import merging, sweeping
+from negtemp.runs import execution, merging, sweeping
 from negtemp.runs.manifest import Manifest
 from negtemp.runs.shards import Shard
 from negtemp.runs.store import Store
@@ -87,8 +87,8 @@ def drive(units: int, workers: int) -> None:
     folder = Path(tempfile.mkdtemp())
     started = time.perf_counter()
     with Store(folder, Manifest(header(asked), len(asked)), {"machine": "here"}) as store:
-        running = Workers(job, workers, lambda _: Sleeper(asked)).run(sweeping.unfinished(asked, store))
-        count = sum(1 for _ in sweeping.kept(running, store))
+        running = Workers(job, workers, lambda _: Sleeper(asked)).run(execution.unfinished(asked, store))
+        count = sum(1 for _ in execution.kept(running, store))
     assert count == units
     _said(started)
     shutil.rmtree(folder)

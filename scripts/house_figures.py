@@ -42,7 +42,7 @@ WALKS = (
     )),
     Walk("what ends a sweep on Ctrl-C", 4, (
         ("cli/sweep_runner.py", "graceful_stop"), ("cli/interruption.py", "def graceful_stop"),
-        ("runs/sweeping.py", "def unfinished"), ("runs/store.py", "class Store"),
+        ("runs/execution.py", "def unfinished"), ("runs/store.py", "class Store"),
     )),
     Walk("how a hostile token is made safe", 3, (
         ("records/lines.py", "class TokenBytes"), ("printable.py", "def printable"), ("views/console.py", "def safe"),

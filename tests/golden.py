@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 from negtemp.records import (
+    Asked,
     Audit,
     AuditToken,
     Census,
@@ -222,5 +223,9 @@ RECORDS: tuple[Record, ...] = (
     Merged(
         runs=("runs/big/shard-1-of-2", "é"), units=9, finished=5, added=4, failed=1, missing={"2/2": 4},
         machines=("a", "b"), platforms=("Linux",),
+    ),
+    Asked(
+        sequence=3, token_ids=(7, 9), probabilities={"echo": (1e-300, 0.5), "run": (0.0, None)},
+        ranks={"echo": (2047, 0), "run": (5, None)}, unit="00ab34cd56ef7890",
     ),
 )  # fmt: skip

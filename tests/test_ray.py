@@ -162,3 +162,11 @@ def test_a_share_must_fit_a_node() -> None:
     assert ray_cluster.count(OneNode, Share(cpus=0, gpus=1)) == 2
     with pytest.raises(UsageError, match="no node"):
         ray_cluster.count(OneNode, Share(cpus=8))
+
+
+def test_a_cluster_gives_the_audit_of_one_process(tmp_path: Path, environment: dict[str, str]) -> None:
+    audit = ["audit", "--exhaustive", "--json", "-ngl", "0"]
+    (tmp_path / "ray").mkdir()
+    there = call(*audit, "--executor", "ray", environment=environment, cwd=tmp_path / "ray")
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == call(*audit, cwd=tmp_path).stdout

@@ -22,8 +22,8 @@ from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
+from negtemp.runs.execution import kept, unfinished
 from negtemp.runs.store import Store
-from negtemp.runs.sweeping import kept, unfinished
 from negtemp.theory.temperature import ANTIGREEDY, GREEDY, Temperature
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from negtemp.cli import options
+from negtemp.cli import workers as on
 
 if TYPE_CHECKING:
     from negtemp.cli.output import Output
     from negtemp.experiments.audit import AuditSettings
+    from negtemp.runs.execution import Execution
 
 _AUDIT, _FILES = "Audit", "Files"
 
@@ -72,6 +74,12 @@ def audit(
     csv: Csv = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
+    workers: on.Count = None,
+    devices: on.Devices = None,
+    executor: on.Executor = "process",
+    num_cpus: on.NumCpus = 1.0,
+    num_gpus: on.NumGpus = 0.0,
+    shard: on.Shard = None,
     all_tokens: All = False,
     json: options.Json = False,
     output: options.Output = None,
@@ -93,20 +101,47 @@ def audit(
     }  # fmt: skip
     open_engine = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
     if diff is not None:
-        others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
+        others = {
+            "--truth": truth,
+            "--ban": ban,
+            "--report": report,
+            "--csv": csv,
+            "--shard": shard,
+            "--workers": workers,
+            "--devices": devices,
+        }
         options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
         with outputs.opened(json, output) as out:
             _difference(diff, open_engine, settings, described, out, all_tokens)
         return
     audit_output.require_writable(ban, report, csv)
+    how = on.execution(
+        workers=workers, devices=devices, executor=executor, num_cpus=num_cpus, num_gpus=num_gpus,
+        n_gpu_layers=n_gpu_layers, shard=shard,
+    )  # fmt: skip
+    if shard:
+        _part(model, how, open_engine, exhaustive and not no_verify)
+        return
     with outputs.opened(json, output) as out:
         with open_engine(model) as engine:
+            ask = audit_output.asking(engine, how, settings)
             counts = known.read_counts(truth, engine.model.vocabulary.size) if truth else None
-            done = audits.run(engine, settings, described, outputs.progress_bar)
+            done = audits.run(engine, settings, described, outputs.progress_bar, ask)
         if counts is not None:
             done = audits.with_truth(done, known.against(done.tokens, counts))
         audit_output.write(done, out, all_tokens, drawn=output is None)
         audit_output.files(done, ban, report, csv, all_tokens)
+
+
+def _part(model: str | None, how: "Execution", open_engine: Any, every_token: bool) -> None:
+    """Ask for a shard of the vocabulary, and say what comes next. Raises UsageError, PromptError."""
+    from negtemp.cli import audit_output
+    from negtemp.errors import UsageError
+
+    if not every_token:
+        raise UsageError("--shard parts an audit that asks for every token; give --exhaustive with it")
+    with open_engine(model) as engine:
+        audit_output.ask_for_shard(engine, how)
 
 
 def _difference(

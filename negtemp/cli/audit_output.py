@@ -1,14 +1,39 @@
-"""Where an audit goes: records to the sink, tables to standard output, files to where the options say."""
+"""Where an audit goes: what it asks for to a run directory where that is every token, records to the sink, tables to
+standard output, files to where the options say."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from negtemp.cli.output import Output, note
+from negtemp.cli.output import Output, note, progress_bar
 from negtemp.errors import OutputError
+from negtemp.experiments.asking import Ask
+from negtemp.experiments.audit import AuditSettings
+from negtemp.model.engine.engine import Engine
 from negtemp.printable import printable_path
+from negtemp.runs import asking as asked
 from negtemp.runs.audits import AuditRun
+from negtemp.runs.execution import Execution
 from negtemp.views import audit as view
 from negtemp.views import audit_report, presenters
+
+
+def asking(engine: Engine, how: Execution, settings: AuditSettings) -> Ask:
+    """What asks for the tokens of an audit. Raises OutputError, UsageError."""
+    folder = asked.own_folder(engine) if settings.exhaustive and settings.verify else None
+    if folder is not None:
+        note(f"answers are kept in {printable_path(folder)}; the same command goes on where this one stops")
+    return asked.on(engine, how, folder)
+
+
+def ask_for_shard(engine: Engine, how: Execution) -> None:
+    """Ask for the windows of a shard that are not asked for yet. Raises PromptError, OutputError, DecodeError."""
+    plan, folder = asked.every_token(engine), asked.own_folder(engine)
+    assert folder is not None
+    records = asked.records(engine, plan, how, folder)
+    for _ in progress_bar(records, how.shard.count(len(plan)), "asking for 64 tokens each"):
+        pass
+    where = printable_path(folder)
+    note(f"shard {how.shard} is in {where}; once all are there: negtemp merge {where}, then this without --shard")
 
 
 def write(done: AuditRun, out: Output, every: bool, drawn: bool) -> None:

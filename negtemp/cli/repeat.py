@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from negtemp.cli import options, token_selection
+from negtemp.cli import workers as on
 
 _ASKING = "Asking"
 
@@ -50,6 +51,11 @@ def repeat(
     seed: Seed = 1,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
+    workers: on.Count = None,
+    devices: on.Devices = None,
+    executor: on.Executor = "process",
+    num_cpus: on.NumCpus = 1.0,
+    num_gpus: on.NumGpus = 0.0,
     everything: All = False,
     json: options.Json = False,
     output: options.Output = None,
@@ -61,9 +67,14 @@ def repeat(
     from negtemp.experiments import elicitation_prompts, emitted_tokens, known_tokens
     from negtemp.experiments import repeat as experiment
     from negtemp.experiments.elicitation import Elicitor
+    from negtemp.runs import asking
     from negtemp.runs.reading import read_emitted
     from negtemp.views import presenters
 
+    how = on.execution(
+        workers=workers, devices=devices, executor=executor, num_cpus=num_cpus, num_gpus=num_gpus,
+        n_gpu_layers=n_gpu_layers,
+    )  # fmt: skip
     drawn_seed, emitted = options.seed(seed), None if run is None else read_emitted(run)
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:
@@ -83,5 +94,6 @@ def repeat(
         outputs.warn(token_selection.warnings(emitted.header if emitted else None, header))
         out.begin(header)
         settings = experiment.RepeatSettings(controls, samples, drawn_seed, known)
-        trials = outputs.tracked(experiment.repeat(elicitor, named, settings), len(named) * (1 + controls) + 1)
+        asked = experiment.repeat(elicitor, named, settings, asking.on(engine, how) if how.on_workers else None)
+        trials = outputs.tracked(asked, len(named) * (1 + controls) + 1)
         out.present(header, trials, presenters.repetition, everything)

@@ -5,13 +5,17 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from negtemp.cli import options, rpc
+from negtemp.cli import options
+from negtemp.cli import workers as on
 
 _SWEEP = "Sweep"
+_EXECUTION = (
+    "workers", "devices", "executor", "num_cpus", "num_gpus", "n_gpu_layers", "shard", "parallel", "retry_failed",
+)  # fmt: skip
 
 PlanFile = Annotated[
     Path | None,
@@ -42,37 +46,6 @@ Parallel = Annotated[
 ]  # fmt: skip
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", rich_help_panel=_SWEEP, help="one sequence at a time, to the last bit")
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option(
-        "--shard", metavar="I/N", rich_help_panel=_SWEEP, show_default="all units",
-        help="the I-th of N parts, in a folder of its own; slurm for an array's task; negtemp merge puts them together",
-    ),
-]  # fmt: skip
-WorkerCount = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", metavar="N", rich_help_panel=_SWEEP, show_default="1, or one a device",
-        help="processes, each with a model of its own",
-    ),
-]  # fmt: skip
-Executor = Annotated[
-    Literal["process", "ray"],
-    typer.Option("--executor", rich_help_panel=_SWEEP, help="processes here, or actors of the cluster at $RAY_ADDRESS"),
-]
-NumCpus = Annotated[
-    float, typer.Option("--num-cpus", min=0, rich_help_panel=_SWEEP, help="of a node, for each Ray worker")
-]
-NumGpus = Annotated[
-    float,
-    typer.Option("--num-gpus", min=0, rich_help_panel=_SWEEP, help="of a node, for each Ray worker, such as 0.5"),
-]  # fmt: skip
-Devices = Annotated[
-    str | None,
-    typer.Option(
-        "--devices", metavar="LIST", rich_help_panel=_SWEEP, help="GPUs for the workers in turn, as 0,1 or UUIDs"
-    ),
 ]
 EmitSbatch = Annotated[
     str | None,
@@ -116,12 +89,12 @@ def sweep(
     sampling: options.Sampling,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    workers: WorkerCount = None,
-    devices: Devices = None,
-    executor: Executor = "process",
-    num_cpus: NumCpus = 1.0,
-    num_gpus: NumGpus = 0.0,
-    shard: ShardOption = None,
+    workers: on.Count = None,
+    devices: on.Devices = None,
+    executor: on.Executor = "process",
+    num_cpus: on.NumCpus = 1.0,
+    num_gpus: on.NumGpus = 0.0,
+    shard: on.Shard = None,
     retry_failed: RetryFailed = False,
     emit_sbatch: EmitSbatch = None,
     steps: Steps = False,
@@ -139,11 +112,7 @@ def sweep(
     given = {name for name in context.params if context.get_parameter_source(name).name != "DEFAULT"}  # type: ignore[union-attr]
     wanted: dict[str, Any] = context.params | (_from_plan(plan_file, plan, given) if plan else {})
     what = _plan(wanted)
-    execution = _execution(wanted)
-    if rpc.servers() and execution.on_workers:
-        from negtemp.errors import UsageError
-
-        raise UsageError("--rpc cannot be combined with workers: a ggml-rpc-server serves one program at a time")
+    execution = on.execution(**{name: wanted[name] for name in _EXECUTION})
     if wanted["emit_sbatch"]:
         _emit_sbatch(wanted)
         return
@@ -180,23 +149,6 @@ def _emit_sbatch(wanted: dict[str, Any]) -> None:
     array = sbatch.Array.of_text(wanted["emit_sbatch"])
     command = [os.path.abspath(sys.argv[0]), *sys.argv[1:]]
     typer.echo(sbatch.script(array, command, os.fspath(wanted["output"])), nl=False)
-
-
-def _execution(wanted: dict[str, Any]) -> Any:
-    """How to run it. Raises UsageError."""
-    from negtemp.errors import UsageError
-    from negtemp.runs.execution import Execution
-    from negtemp.runs.ray_cluster import Share
-    from negtemp.runs.shards import WHOLE, Shard
-
-    devices = tuple(name.strip() for name in (wanted["devices"] or "").split(",") if name.strip())
-    if devices and wanted["executor"] == "ray":
-        raise UsageError("Ray gives each worker its devices; say how many with --num-gpus in place of --devices")
-    return Execution(
-        parallel=wanted["parallel"], shard=Shard.of_text(wanted["shard"], os.environ) if wanted["shard"] else WHOLE,
-        retry_failed=wanted["retry_failed"], executor=wanted["executor"], workers=wanted["workers"], devices=devices,
-        share=Share(cpus=wanted["num_cpus"], gpus=wanted["num_gpus"]), n_gpu_layers=wanted["n_gpu_layers"],
-    )  # fmt: skip
 
 
 def _plan(wanted: dict[str, Any]) -> Any:

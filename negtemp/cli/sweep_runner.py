@@ -16,7 +16,7 @@ from negtemp.model.engine.engine import Engine
 from negtemp.printable import printable_path
 from negtemp.records import Failure, Record, Step
 from negtemp.runs import reading, sweeping
-from negtemp.runs.execution import Execution
+from negtemp.runs.execution import Execution, kept, unfinished
 from negtemp.runs.shards import WHOLE
 from negtemp.runs.store import Store
 from negtemp.runs.workers import Answer
@@ -53,16 +53,14 @@ class SweepRunner:
         how = self._execution
         with (
             interruption.graceful_stop() as interrupted,
-            how.ready(self._engine, self._plan, self._shape) as (run, where),
+            how.ready(sweeping.task(self._engine, self._plan, self._shape)) as (run, where),
         ):
-            store = sweeping.open_store(
-                self._folder, self._engine, self._plan, self._shape, how.shard, how.retry_failed
-            )
+            store = sweeping.open_store(self._folder, self._engine, self._plan, self._shape, how)
             try:
                 with store:
                     self._announce(store, where)
-                    left = sweeping.unfinished(self._plan, store, how.shard)
-                    self._keep(sweeping.kept(run(left, interrupted.is_set), store), store.saved)
+                    left = unfinished(self._plan, store, how.shard)
+                    self._keep(kept(run(left, interrupted.is_set), store), store.saved)
             except BrokenPipeError:
                 raise
             except (NegtempError, OSError):

@@ -13,6 +13,7 @@ done with the list (`views`, `cli`).
 Source: theory/indicators.py, theory/thermal.py and records/trial.py.
 """
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import PromptError, UsageError
+from negtemp.experiments import asking
+from negtemp.experiments.asking import WINDOW, Ask, AskingPlan
 from negtemp.experiments.elicitation import Answer, Calibration, Elicitor, reference_tokens
 from negtemp.experiments.indicators import Survey, survey
 from negtemp.experiments.superstrings import superstrings
@@ -33,7 +36,6 @@ from negtemp.records.audit import Audit, AuditToken, CategoryCounts, Reference
 from negtemp.records.trial import CONFIRMED_BELOW, verdict
 from negtemp.theory import ranking
 
-WINDOW = 64
 _FIELD_SHARE = 0.02
 _GO_ON, _GIVE_UP = 1 / 3, 1 / 10
 _STRUCTURE_FROM = 0.9
@@ -73,17 +75,19 @@ class AuditSettings:
 
 
 def audit(
-    engine: Engine, weights: Weights, settings: AuditSettings | None = None, progress: ProgressHook = no_progress
-) -> Iterator[AuditToken | Audit]:
+    engine: Engine, weights: Weights, settings: AuditSettings | None = None, progress: ProgressHook = no_progress,
+    ask: Ask | None = None,
+) -> Iterator[AuditToken | Audit]:  # fmt: skip
     """Every token of the vocabulary from the most suspect on, then the Audit as a whole.
 
-    Raises ModelError and DecodeError.
+    `ask` is what asks for windows of tokens, on workers or in a run that goes on; this process without one. Raises
+    ModelError and DecodeError.
     """
     settings = settings or AuditSettings()
     categories = token_categories(engine.model.vocabulary, settings.unused)
     found = survey(engine, weights, categories, seed=settings.seed, blind=settings.blind, progress=progress)
     running = _RunningAudit(engine, categories, found, settings)
-    running.ask(progress)
+    running.ask(progress, ask)
     yield from running.tokens()
     yield running.summary()
 
@@ -131,7 +135,7 @@ class _RunningAudit:
         """Whether scores are distances; without a level or a token known to be unused they are ranks."""
         return self.survey.level is not None or not np.isnan(self.survey.structure)
 
-    def ask(self, progress: ProgressHook) -> None:
+    def ask(self, progress: ProgressHook, ask: Ask | None = None) -> None:
         """Ask for reference tokens, then for suspects where the reference tokens were said."""
         if not self.settings.verify:
             return
@@ -143,28 +147,30 @@ class _RunningAudit:
         chosen = reference_tokens(in_text)
         answers = progress(elicitor.ask(chosen), len(chosen), "asking for reference tokens")
         self.calibration = Calibration(tuple(answers))
-        if self.settings.exhaustive:
-            every = [int(i) for i in self.order]
-            windows = itertools.chain.from_iterable(map(elicitor.ask, _windows(every)))
-            self._keep(progress(windows, len(every), "asking for every token"))
+        ask, prompts = ask or (lambda plan: asking.ask(elicitor, plan)), tuple(elicitor.prompts)
+        if self.settings.exhaustive:  # in the order of ids, which is the same on every machine
+            plan = AskingPlan(tuple(range(len(self.order))), prompts)
+            answers = itertools.chain.from_iterable(asking.in_order(ask(plan)))
+            self._keep(progress(answers, len(self.order), "asking for every token"))
         elif self.problem is None and self.calibration.said:
             suspects = sum(self.categories[i] in IN_TEXT for i in self.order[: self.suspects])
-            self._keep(progress(self._walk(elicitor, in_text, suspects), suspects, "asking for suspects"))
+            fixed = self.settings.candidates is not None
+            plan = AskingPlan(tuple(in_text[:suspects] if fixed else in_text), prompts)
+            with contextlib.closing(asking.in_order(ask(plan))) as windows:
+                walk = self._walk(windows, None if fixed else suspects)
+                self._keep(progress(walk, suspects, "asking for suspects"))
 
     def _keep(self, answers: Iterable[Answer]) -> None:
         self.answers = {answer.token_id: answer for answer in answers}
 
-    def _walk(self, elicitor: Elicitor, in_text: Sequence[int], suspects: int) -> Iterator[Answer]:
-        """Answers down the ranking, window by window, as far as `goes_on` says or the settings."""
-        if self.settings.candidates is not None:
-            yield from itertools.chain.from_iterable(map(elicitor.ask, _windows(in_text[:suspects])))
-            return
+    def _walk(self, windows: Iterator[list[Answer]], suspects: int | None) -> Iterator[Answer]:
+        """Answers down the ranking, window by window, as far as `goes_on` says; all of them with `suspects` of None."""
         fewest = round(_FIELD_SHARE * len(self.survey.score))
         rates: list[float] = []
-        for number, window in enumerate(_windows(in_text)):
-            if not goes_on(number * WINDOW, suspects, fewest, rates):
+        while suspects is None or goes_on(len(rates) * WINDOW, suspects, fewest, rates):
+            answers = next(windows, None)
+            if answers is None:
                 return
-            answers = list(elicitor.ask(window))
             rates.append(sum(answer.probability < CONFIRMED_BELOW for answer in answers) / len(answers))
             yield from answers
 
@@ -226,7 +232,3 @@ def goes_on(done: int, suspects: int, fewest: int, rates: Sequence[float]) -> bo
     if done < suspects:
         return len(rates) < 2 or max(rates[-2:]) >= _GIVE_UP
     return rates[-1] >= _GO_ON
-
-
-def _windows(token_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (token_ids[start : start + WINDOW] for start in range(0, len(token_ids), WINDOW))

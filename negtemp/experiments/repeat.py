@@ -11,6 +11,7 @@ Sources: scoring by the exact id, Land & Bartolo 2024 (arXiv 2405.05417), sectio
 without them call up to a fifth of a vocabulary broken (Zhang et al. 2024, arXiv 2408.04905, their labels of Llama-2).
 """
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from negtemp.experiments import matched_controls
+from negtemp.experiments import asking, matched_controls
+from negtemp.experiments.asking import Ask, AskingPlan
 from negtemp.experiments.elicitation import Elicitor
 from negtemp.experiments.elicitation_prompts import ANSWER_TOKENS
 from negtemp.model.engine.engine import Engine, Request
@@ -55,10 +57,13 @@ class _Asked(NamedTuple):
     matched_on: tuple[str, ...]
 
 
-def repeat(elicitor: Elicitor, candidates: Sequence[int], settings: RepeatSettings) -> Iterator[Trial | Repetition]:
+def repeat(
+    elicitor: Elicitor, candidates: Sequence[int], settings: RepeatSettings, ask: Ask | None = None
+) -> Iterator[Trial | Repetition]:
     """A Trial for every candidate and its controls, then the Repetition.
 
-    Raises ModelError for an id that does not exist, DecodeError.
+    `ask` is what asks for windows of tokens, as on workers; this process without one. Raises ModelError for an id that
+    does not exist, DecodeError.
     """
     vocabulary = elicitor.engine.model.vocabulary
     unique = list(dict.fromkeys(candidates))
@@ -66,15 +71,16 @@ def repeat(elicitor: Elicitor, candidates: Sequence[int], settings: RepeatSettin
     asked = [_Asked(one, "candidate", None, ()) for one in unique]
     asked += [_Asked(one.token_id, "control", one.control_for, one.matched_on) for one in drawn]
     trials = []
-    for trial in _trials(elicitor, asked, settings):
+    for trial in _trials(elicitor, asked, settings, ask or (lambda plan: asking.ask(elicitor, plan))):
         trials.append(trial)
         yield trial
     yield conclusion(trials)
 
 
-def _trials(elicitor: Elicitor, asked: Sequence[_Asked], settings: RepeatSettings) -> Iterator[Trial]:
+def _trials(elicitor: Elicitor, asked: Sequence[_Asked], settings: RepeatSettings, ask: Ask) -> Iterator[Trial]:
     vocabulary = elicitor.engine.model.vocabulary
-    answers = list(elicitor.ask([one.token_id for one in asked], until=None))
+    plan = AskingPlan(tuple(one.token_id for one in asked), tuple(elicitor.prompts), until=None)
+    answers = list(itertools.chain.from_iterable(asking.in_order(ask(plan))))
     prompts = [elicitor.prompts[answer.best].fill(answer.token_id) for answer in answers]
     for one, answer, (greedy, *drawn) in zip(asked, answers, _said(elicitor.engine, prompts, settings), strict=True):
         yield Trial(

@@ -106,6 +106,17 @@ class SweepPlan:
         """Every unit, in the order of their places."""
         return map(self.unit, range(len(self)))
 
+    def key(self, unit: Unit) -> str:
+        """A hash of a unit's content, 16 hexadecimal digits."""
+        return unit.key(self.settings)
+
+    def failed(self, unit: Unit, reason: str) -> Failure:
+        """The record of a unit that cannot be generated."""
+        return Failure(
+            sequence=unit.number, prompt=unit.prompt, temperature=unit.temperature, seed=unit.seed, reason=reason,
+            unit=self.key(unit), run_seed=unit.run_seed, repeat=unit.repeat,
+        )  # fmt: skip
+
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "SweepPlan":
         """The plan of a sweep whose header holds these settings. Raises UsageError where it is that of no sweep."""

@@ -9,7 +9,7 @@ geometry      MatrixGeometry, TokenGeometry, Placement: around a centroid
 local_model   LocalModel (one model that lies on this machine)
 sweep         Forecast (what a sweep will take), Summary (what came out at one temperature), Merged (shards together)
 thermo        Thermo (one distribution at one beta), Spectrum (what holds for all of them)
-trial         Trial (one token that the model was asked to say), Repetition (once, last)
+trial         Trial (one token that the model was asked to say), Repetition (once, last); Asked (many, by an audit)
 verdict       ClaimVerdict (one claim of the article), PublishedToken (one that others have named)
 """
 
@@ -22,12 +22,13 @@ from negtemp.records.lines import SCHEMA, Record, from_line, record, to_line
 from negtemp.records.local_model import LocalModel
 from negtemp.records.sweep import Estimate, Forecast, Merged, Summary
 from negtemp.records.thermo import Spectrum, Thermo
-from negtemp.records.trial import Repetition, Trial, Verdict
+from negtemp.records.trial import Asked, Repetition, Trial, Verdict
 from negtemp.records.values import JsonObject, JsonValue, finite, number
 from negtemp.records.verdict import ClaimVerdict, PublishedToken
 
 __all__ = [
     "SCHEMA",
+    "Asked",
     "Audit",
     "AuditToken",
     "Census",

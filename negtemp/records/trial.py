@@ -1,5 +1,6 @@
 """The records of asking a model to say tokens.
 
+    Asked        tokens of an audit that were asked for together
     Trial        one token, asked for with every prompt
     Repetition   once, last: candidates against their controls, and what can be said of it
 
@@ -50,6 +51,23 @@ def verdict(probability: float) -> Verdict:
     ('rejected', 'weak', 'strong')
     """
     return _VERDICTS[grade(probability)]
+
+
+@record
+class Asked(Record):
+    """Tokens asked for together, a unit of an audit's asking: for each prompt by name one value a token.
+
+    sequence       the unit's place in the plan, `unit` its key
+    probabilities  of the exact id at the place of the answer; None with a prompt that the token was not asked with
+    ranks          tokens more likely there; None likewise
+    """
+
+    kind: ClassVar[str] = "asked"
+    sequence: int
+    token_ids: tuple[int, ...]
+    probabilities: Mapping[str, tuple[float | None, ...]]
+    ranks: Mapping[str, tuple[int | None, ...]]
+    unit: str
 
 
 @record

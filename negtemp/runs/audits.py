@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from negtemp.errors import UsageError
+from negtemp.experiments.asking import Ask
 from negtemp.experiments.audit import AuditSettings, audit
 from negtemp.model.engine.engine import Engine
 from negtemp.model.weights.tensors import Weights
@@ -32,11 +33,12 @@ class AuditRun(NamedTuple):
 
 
 def run(
-    engine: Engine, settings: AuditSettings, described: Mapping[str, JsonValue], progress: ProgressHook
-) -> AuditRun:
-    """An audit of the engine's model. Raises ModelError and DecodeError."""
+    engine: Engine, settings: AuditSettings, described: Mapping[str, JsonValue], progress: ProgressHook,
+    ask: Ask | None = None,
+) -> AuditRun:  # fmt: skip
+    """An audit of the engine's model, by what asks for tokens elsewhere if any. Raises ModelError and DecodeError."""
     with Weights(engine.model.library, engine.model.path) as weights:
-        records = list(audit(engine, weights, settings, progress))
+        records = list(audit(engine, weights, settings, progress, ask))
     return _done(header("audit", engine, described), records)
 
 

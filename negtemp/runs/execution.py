@@ -1,26 +1,41 @@
-"""How a sweep's units are run: here, on processes, or on a Ray cluster. Each is a function from units to records."""
+"""How the units of a plan are run: here, on processes, or on a Ray cluster, and kept in a run directory as they come.
+
+It leaves out what a unit is (`experiments.sweep`, `experiments.asking`) and the directories (`store`).
+"""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from negtemp.errors import UsageError
-from negtemp.experiments.sweep import SweepPlan, Unit, sweep
-from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.model.llama.model import ALL_LAYERS
 from negtemp.model.threads import default_threads
-from negtemp.records import Completion, Failure, Step
-from negtemp.runs import processes, ray_cluster, sweeping
+from negtemp.records import Header, Record
+from negtemp.runs import processes, ray_cluster, reading
+from negtemp.runs.manifest import Manifest
 from negtemp.runs.ray_cluster import Share
-from negtemp.runs.reading import iterate
 from negtemp.runs.shards import WHOLE, Shard
+from negtemp.runs.store import Store
+from negtemp.runs.worker import Job, Plan
 from negtemp.runs.workers import Answer, Workers
 
 # the records of units, in order of completion; once the second says so, only of what has begun
-Run = Callable[[Iterator[Unit], Callable[[], bool]], Iterator[Answer]]
+Run = Callable[[Iterator[Any], Callable[[], bool]], Iterator[Answer]]
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A plan, what runs its units in this process, and what workers are told; `threads` of None: what is best."""
+
+    plan: Plan
+    here: Callable[[Iterable[Any]], Iterator[Answer]]
+    job: Job
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,34 +68,33 @@ class Execution:
         """Whether others than this process decode."""
         return self.executor == "ray" or self.processes > 1 or bool(self.devices)
 
+    def described(self) -> dict[str, Any]:
+        """What a sitting says of it; nothing where this process decodes."""
+        if not self.on_workers:
+            return {}
+        return {"executor": self.executor, "workers": self.workers or len(self.devices) or None,
+                "devices": list(self.devices)}  # fmt: skip
+
+    def store(self, folder: Path, header: Header, units: int, session: Mapping[str, Any]) -> Store:
+        """The run directory of these units, begun or resumed. Raises UsageError, RecordError, OutputError."""
+        named = None if self.shard == WHOLE else str(self.shard)
+        return Store(folder, Manifest(header, self.shard.count(units), shard=named), session, self.retry_failed)
+
     @contextmanager
-    def ready(self, engine: Engine, plan: SweepPlan, shape: BatchShape) -> Iterator[tuple[Run, str]]:
+    def ready(self, task: Task) -> Iterator[tuple[Run, str]]:
         """What runs units, and a few words for where. Raises UsageError, ModelError for a cluster that cannot."""
         if not self.on_workers:
-            yield _here(engine, plan, shape), ""
+            yield _here(task), ""
         elif self.executor == "process":
-            threads = engine.threads or max(1, default_threads() // self.processes)
-            job = sweeping.job(engine, plan, shape, self.n_gpu_layers, threads)
+            job = self._job(task, max(1, default_threads() // self.processes))
             yield Workers(job, self.processes, processes.on(self.devices)).run, f"{self.processes} workers"
         else:
-            with self._on_ray(engine, plan, shape) as ready:
+            with self._on_ray(task) as ready:
                 yield ready
 
-    def records(self, engine: Engine, plan: SweepPlan, shape: BatchShape, folder: Path | None) -> Iterator[Answer]:
-        """Every record of a plan; with a folder those that it holds, then the others as they are saved there."""
-        with self.ready(engine, plan, shape) as (run, _):
-            if folder is None:
-                yield from run(map(plan.unit, range(len(plan))), lambda: False)
-                return
-            with sweeping.open_store(folder, engine, plan, shape) as store:
-                for record in iterate(folder):
-                    if isinstance(record, Step | Completion | Failure):
-                        yield record
-                yield from sweeping.kept(run(sweeping.unfinished(plan, store), lambda: False), store)
-
     @contextmanager
-    def _on_ray(self, engine: Engine, plan: SweepPlan, shape: BatchShape) -> Iterator[tuple[Run, str]]:
-        job = sweeping.job(engine, plan, shape, self.n_gpu_layers, engine.threads or max(1, int(self.share.cpus)))
+    def _on_ray(self, task: Task) -> Iterator[tuple[Run, str]]:
+        job = self._job(task, max(1, int(self.share.cpus)))
         with ray_cluster.connected() as ray:
             workers = self.workers or ray_cluster.count(ray, self.share)
             ray_cluster.check_nodes(ray, job)
@@ -88,9 +102,36 @@ class Execution:
             run = Workers(job, workers, ray_cluster.on(ray, self.share, device)).run
             yield run, f"{workers} workers on {ray_cluster.where(ray)}"
 
+    def _job(self, task: Task, threads: int) -> Job:
+        return replace(task.job, n_gpu_layers=self.n_gpu_layers, threads=task.threads or threads)
 
-def _here(engine: Engine, plan: SweepPlan, shape: BatchShape) -> Run:
-    def run(units: Iterator[Unit], stopping: Callable[[], bool]) -> Iterator[Answer]:
-        return sweep(engine, plan, shape, itertools.takewhile(lambda _: not stopping(), units))
+    def records(self, task: Task, store: Store | None = None) -> Generator[Answer, None, None]:
+        """Every record of a plan; with a store those that it holds, then the others as they are saved there."""
+        with self.ready(task) as (run, _):
+            if store is None:
+                yield from run(map(task.plan.unit, range(len(task.plan))), lambda: False)
+                return
+            for record in reading.iterate(store.folder):
+                if isinstance(record, Answer):
+                    yield record
+            yield from kept(run(unfinished(task.plan, store, self.shard), lambda: False), store)
+
+
+def _here(task: Task) -> Run:
+    def run(units: Iterator[Any], stopping: Callable[[], bool]) -> Iterator[Answer]:
+        return task.here(itertools.takewhile(lambda _: not stopping(), units))
 
     return run
+
+
+def unfinished(plan: Plan, store: Store, shard: Shard = WHOLE) -> Iterator[Any]:
+    """The units of a shard that its run directory does not hold, in order."""
+    mine = range(shard.number - 1, len(plan), shard.of)
+    return (unit for unit in map(plan.unit, mine) if plan.key(unit) not in store.finished)
+
+
+def kept(records: Iterable[R], store: Store) -> Iterator[R]:
+    """The same records, each once it is saved. Raises OutputError."""
+    for record in records:
+        store.save(record)
+        yield record

@@ -1,8 +1,8 @@
 """The lines of `records.jsonl` in a run directory, told apart into finished units and what a crash tore.
 
-A unit's lines, its steps if they are kept and then its Completion or Failure, are written at once, so a crash leaves at
-most one unfinished unit at the end of the file. A line that is no record with a finished unit behind it is damage of
-another kind, and is refused.
+A unit's lines, its steps if they are kept and then its Completion, Asked or Failure, are written at once, so a crash
+leaves at most one unfinished unit at the end of the file. A line that is no record with a finished unit behind it is
+damage of another kind, and is refused.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from negtemp.errors import RecordError
 from negtemp.printable import printable_path
-from negtemp.records import Completion, Failure
+from negtemp.records import Asked, Completion, Failure
 
 NAME = "records.jsonl"
-FINISHING = (Completion.kind, Failure.kind)
+FINISHING = (Completion.kind, Asked.kind, Failure.kind)
 
 
 class Finished(NamedTuple):

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from negtemp.errors import RecordError, UsageError
-from negtemp.experiments.sweep import SweepPlan
 from negtemp.printable import printable_path
 from negtemp.records import Merged
 from negtemp.runs.lines import NAME, Finished, finished_units
 from negtemp.runs.manifest import Manifest, differences
 from negtemp.runs.store import Store
+from negtemp.runs.worker import Plan, plan_of
 
 
 def shards_in(folder: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def merge(runs: Sequence[Path], output: Path) -> Merged:
     Raises UsageError for runs of different sweeps, of one given twice, or of no sweep; RecordError, OutputError.
     """
     described = _same_sweep(runs)
-    plan = SweepPlan.from_dict(described[0].header.settings)
+    plan = plan_of(described[0].header.command, described[0].header.settings)
     sittings = [sitting for manifest in described for sitting in manifest.sessions]
     names = tuple(printable_path(run) for run in runs)
     whole = Manifest(described[0].header, len(plan))
@@ -92,9 +92,9 @@ def _data(unit: Finished) -> bytes:
     return "".join(unit.lines).encode("utf-8")
 
 
-def _missing(plan: SweepPlan, finished: Container[str], added: Container[str]) -> list[int]:
+def _missing(plan: Plan, finished: Container[str], added: Container[str]) -> list[int]:
     """Places in the plan of the units that nobody has finished."""
-    keyed = ((unit.number, unit.key(plan.settings)) for unit in plan.units())
+    keyed = ((number, plan.key(plan.unit(number))) for number in range(len(plan)))
     return [number for number, key in keyed if key not in added and key not in finished]
 
 

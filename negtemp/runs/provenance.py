@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from negtemp.experiments.settings import Settings
-from negtemp.model.engine.engine import BatchShape, Engine
+from negtemp.model.engine.engine import Engine
 from negtemp.model.fingerprint import WHOLE
 from negtemp.model.threads import default_threads
 from negtemp.printable import printable_path
@@ -71,8 +71,8 @@ def digest(header: Header) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode("ascii")).hexdigest()[:10]
 
 
-def session(engine: Engine, shape: BatchShape) -> dict[str, Any]:
-    """One sitting at a run: when, where, and in which batches."""
+def session(engine: Engine, width: int) -> dict[str, Any]:
+    """One sitting at a run: when, where, and in batches of how many sequences."""
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": platform.node(),
@@ -80,5 +80,5 @@ def session(engine: Engine, shape: BatchShape) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
-        **batches(engine, shape.slots),
+        **batches(engine, width),
     }

@@ -1,16 +1,17 @@
-"""A sweep into a run directory: what is not finished runs, and is saved before anyone sees it."""
+"""A sweep as a task for whoever runs it, and its run directory."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from negtemp.experiments.sweep import SweepPlan, Unit
+from negtemp.experiments.sweep import SweepPlan, sweep
 from negtemp.model.engine.engine import BatchShape, Engine
 from negtemp.records import Completion, Failure, Header, Step
-from negtemp.runs import provenance, worker
+from negtemp.runs import provenance
+from negtemp.runs.execution import Execution, Task
 from negtemp.runs.lines import NAME, finished_units
 from negtemp.runs.manifest import Manifest, differences
-from negtemp.runs.shards import WHOLE, Shard
 from negtemp.runs.store import Store
 from negtemp.runs.worker import Job
 
@@ -41,32 +42,24 @@ def finished(folder: Path, head: Header) -> int:
     return sum(1 for _ in finished_units(folder / NAME))
 
 
-def open_store(
-    folder: Path, engine: Engine, plan: SweepPlan, shape: BatchShape, shard: Shard = WHOLE, retry_failed: bool = False
-) -> Store:
+def open_store(folder: Path, engine: Engine, plan: SweepPlan, shape: BatchShape, how: Execution | None = None) -> Store:
     """The run directory, begun or resumed. Raises UsageError, RecordError, OutputError."""
-    named = None if shard == WHOLE else str(shard)
-    described = Manifest(header(engine, plan), shard.count(len(plan)), shard=named)
-    return Store(folder, described, provenance.session(engine, shape), retry_failed)
+    how = how or Execution()
+    session = provenance.session(engine, shape.slots) | how.described()
+    return how.store(folder, header(engine, plan), len(plan), session)
 
 
-def unfinished(plan: SweepPlan, store: Store, shard: Shard = WHOLE) -> Iterator[Unit]:
-    """The units of a shard that its run directory does not hold, in order."""
-    mine = range(shard.number - 1, len(plan), shard.of)
-    return (unit for unit in map(plan.unit, mine) if unit.key(plan.settings) not in store.finished)
+def records(
+    engine: Engine, plan: SweepPlan, shape: BatchShape, how: Execution, folder: Path | None
+) -> Iterator[Step | Completion | Failure]:
+    """Every record of a sweep; with a folder those that it holds, then the others as they are saved there."""
+    with nullcontext() if folder is None else open_store(folder, engine, plan, shape, how) as store:
+        for record in how.records(task(engine, plan, shape), store):
+            if isinstance(record, Step | Completion | Failure):
+                yield record
 
 
-def kept(records: Iterator[Step | Completion | Failure], store: Store) -> Iterator[Step | Completion | Failure]:
-    """The same records, each once it is saved. Raises OutputError."""
-    for record in records:
-        store.save(record)
-        yield record
-
-
-def job(engine: Engine, plan: SweepPlan, shape: BatchShape, n_gpu_layers: int, threads: int) -> Job:
-    """What every worker is told: the engine's model and batches; the library and the file that it must have."""
-    model = engine.model
-    return Job(
-        str(model.path.absolute()), described(plan), n_gpu_layers, threads, shape.slots,
-        model.fingerprint(), worker.build(model.library),
-    )  # fmt: skip
+def task(engine: Engine, plan: SweepPlan, shape: BatchShape) -> Task:
+    """The sweep for whoever runs it: here, or on workers that are told all of it."""
+    job = Job.of(engine.model, "sweep", described(plan), shape.slots)
+    return Task(plan, lambda units: sweep(engine, plan, shape, units), job, engine.threads)

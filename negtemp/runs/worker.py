@@ -1,11 +1,11 @@
-"""One worker of a sweep: one model loaded, told by lines and answering by lines, in a process or a Ray actor.
+"""One worker: one model loaded, told units by lines and answering by lines, in a process or a Ray actor.
 
     python -m negtemp.runs.worker
 
 It is told a Job as JSON, then a unit's place in the plan a line, `end` where no more come, `stop` where what has not
 begun is to be left. It answers `{"ready": slots, "devices": [...]}` or `{"refused": ..., "error": ...}`, then the
-records of each unit, a Completion or Failure last. Where the lines end before either word, whoever asked is gone, and
-the process ends at once. It writes no file; `workers` tells it what to do and keeps what it answers.
+records of each unit, a Completion, Asked or Failure last. Where the lines end before either word, whoever asked is
+gone, and the process ends at once. It writes no file; `workers` tells it what to do and keeps what it answers.
 """
 
 import contextlib
@@ -15,27 +15,67 @@ import platform
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from negtemp.errors import EngineError, ModelError, NegtempError
-from negtemp.experiments.sweep import SweepPlan, Unit, batch_shape, sweep
+from negtemp.errors import EngineError, ModelError, NegtempError, UsageError
+from negtemp.experiments import asking
+from negtemp.experiments.asking import AskingPlan
+from negtemp.experiments.sweep import SweepPlan, batch_shape, sweep
 from negtemp.model import fingerprint, library, model_file
 from negtemp.model.engine.engine import Engine
 from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.model.weights import gguf
-from negtemp.printable import printable_path
-from negtemp.records import to_line
+from negtemp.printable import printable_path, printable_text
+from negtemp.records import Failure, Record, to_line
 
 END, STOP = "end", "stop"
+
+# as the header of a run directory names it
+Kind = Literal["sweep", "audit --exhaustive"]
+
+
+class Unit(Protocol):
+    """What one worker does at a time; `number` is its place in the plan."""
+
+    @property
+    def number(self) -> int: ...
+
+
+class Plan(Protocol):
+    """Units of one kind, by their places."""
+
+    def __len__(self) -> int: ...
+
+    def unit(self, number: int) -> Any:
+        """The unit at a place."""
+
+    def key(self, unit: Any) -> str:
+        """A hash of its content."""
+
+    def failed(self, unit: Any, reason: str) -> Failure:
+        """The record of one that cannot be done. Raises DecodeError where there is no doing without it."""
+
+
+_PLANS: Mapping[str, Callable[[Mapping[str, Any]], Plan]] = {
+    "sweep": SweepPlan.from_dict, "audit --exhaustive": AskingPlan.from_dict
+}  # fmt: skip
+
+
+def plan_of(kind: str, settings: Mapping[str, Any]) -> Plan:
+    """The plan of a kind whose header holds these settings. Raises UsageError where they are those of none."""
+    if kind not in _PLANS:
+        raise UsageError(f"a run of `{printable_text(kind)}` has no units; give a sweep, or what an audit asked for")
+    return _PLANS[kind](settings)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every worker of a sweep is told first: the model, how to load it, and the settings of the sweep's header.
+    """What every worker is told first: the model, how to load it, and the settings of the plan's header.
 
     A worker refuses another model than that of the fingerprint, and another build of the library.
     """
@@ -47,15 +87,26 @@ class Job:
     parallel: int | None
     fingerprint: str | None = None
     build: list[str] | None = None
+    kind: Kind = "sweep"
+
+    @classmethod
+    def of(cls, model: Model, kind: Kind, plan: dict[str, Any], parallel: int | None = None) -> "Job":
+        """The job on a loaded model: its files and its library are those that a worker must have."""
+        path, built = str(model.path.absolute()), build(model.library)
+        return cls(path, plan, 0, None, parallel, model.fingerprint(), built, kind)
+
+    def whole(self) -> Plan:
+        """The plan. Raises UsageError for settings of none."""
+        return plan_of(self.kind, self.plan)
 
     def to_line(self) -> str:
         return json.dumps(asdict(self))
 
 
-class Inbox(Iterator[Unit]):
+class Inbox(Iterator[Any]):
     """Units as they are told, without waiting: StopIteration means none just now."""
 
-    def __init__(self, plan: SweepPlan, lines: Iterable[str]) -> None:
+    def __init__(self, plan: Plan, lines: Iterable[str]) -> None:
         self._plan, self._lines = plan, lines
         self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._next: str | None = None
@@ -83,7 +134,7 @@ class Inbox(Iterator[Unit]):
         else:
             self._next = word
 
-    def __next__(self) -> Unit:
+    def __next__(self) -> Any:
         if self._next is None and not self._closed:
             with contextlib.suppress(queue.Empty):
                 self._take(self._told.get_nowait())
@@ -129,16 +180,24 @@ def answers(lines: Iterator[str]) -> Iterator[str]:
 
 def _answers(lines: Iterator[str]) -> Iterator[str]:
     job = Job(**json.loads(next(lines)))
-    plan = SweepPlan.from_dict(job.plan)
+    plan = job.whole()
     with Model(check(job), Path(job.model), job.n_gpu_layers) as model:
-        engine = Engine(model, job.threads)
-        shape = batch_shape(engine, plan, job.parallel)
+        slots, run = _ready(Engine(model, job.threads), plan, job.parallel)
         devices = [device.name for device in library.devices(model.library)]
-        yield json.dumps({"ready": shape.slots, "devices": devices})
+        yield json.dumps({"ready": slots, "devices": devices})
         inbox = Inbox(plan, lines)
         while inbox.wait():
-            for record in sweep(engine, plan, shape, inbox):
+            for record in run(inbox):
                 yield to_line(record)
+
+
+def _ready(engine: Engine, plan: Plan, parallel: int | None) -> tuple[int, Callable[[Iterator[Any]], Iterator[Record]]]:
+    """How many units are done at once, and what does them."""
+    if isinstance(plan, AskingPlan):
+        return 1, partial(asking.on_engine, engine, plan)
+    assert isinstance(plan, SweepPlan)
+    shape = batch_shape(engine, plan, parallel)
+    return shape.slots, partial(sweep, engine, plan, shape)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""A sweep's units on several workers, each with one model; the caller alone writes.
+"""The units of a plan on several workers, each with one model; the caller alone writes.
 
 A worker (`worker`) is a process here (`processes`) or an actor of a Ray cluster (`ray_cluster`): lines to it and lines
 from it. Each holds a few units more than it decodes at once and gets another for each that it answers, so fast and slow
 devices end together. A worker that dies is started again, and what it had not answered goes to whoever is free: a unit
-is answered once. A unit at which a worker died three times becomes a Failure.
+is answered once. A unit at which a worker died three times has failed.
 """
 
 import json
@@ -16,15 +16,14 @@ from typing import NamedTuple, Protocol
 
 from negtemp import errors
 from negtemp.errors import DecodeError, ModelError, UsageError
-from negtemp.experiments.sweep import SweepPlan, Unit
 from negtemp.printable import printable_text
-from negtemp.records import Completion, Failure, Step, from_line
-from negtemp.runs.worker import END, STOP, Job
+from negtemp.records import Asked, Completion, Failure, Step, from_line
+from negtemp.runs.worker import END, STOP, Job, Unit
 
 _ATTEMPTS = 3
 _AHEAD = 2
 
-Answer = Step | Completion | Failure
+Answer = Step | Completion | Asked | Failure
 
 
 class Link(Protocol):
@@ -71,7 +70,7 @@ class Workers:
         """Raises UsageError for no worker."""
         if count < 1:
             raise UsageError(f"`workers` is {count}; give a whole number of at least 1")
-        self._job, self._plan = job, SweepPlan.from_dict(job.plan)
+        self._job, self._plan = job, job.whole()
         self._count, self._link = count, start
         self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self._live: list[_Worker] = []
@@ -120,7 +119,7 @@ class Workers:
         record = from_line(line)
         if isinstance(record, Step):
             worker.steps.append(record)
-        elif isinstance(record, Completion | Failure):
+        elif isinstance(record, Completion | Asked | Failure):
             del worker.given[record.sequence]
             yield from worker.steps
             worker.steps.clear()
@@ -179,15 +178,8 @@ class Workers:
             if self._deaths[unit.number] < _ATTEMPTS:
                 self._again.append(unit)
             else:
-                yield self._failure(unit, how)
+                yield self._plan.failed(unit, f"the worker that had it ended {_ATTEMPTS} times, last {how}")
         self._live.append(self._start(worker.number))
-
-    def _failure(self, unit: Unit, how: str) -> Failure:
-        return Failure(
-            sequence=unit.number, prompt=unit.prompt, temperature=unit.temperature, seed=unit.seed,
-            reason=f"the worker that generated it ended {_ATTEMPTS} times, last {how}",
-            unit=unit.key(self._plan.settings), run_seed=unit.run_seed, repeat=unit.repeat,
-        )  # fmt: skip
 
     def _kill(self) -> None:
         for worker in self._live:

@@ -5,7 +5,7 @@ the width of the console that is given, so that a terminal, a pipe, a page or a 
 while it runs (`cli.output`); its presenter here is for what was saved.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Protocol
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from negtemp.printable import encoded, printable_text
 from negtemp.records import (
+    Asked,
     Audit,
     AuditToken,
     Census,
@@ -37,6 +38,7 @@ from negtemp.records import (
 )
 from negtemp.records.audit import Change
 from negtemp.records.local_model import size_text
+from negtemp.records.trial import GRADES, grade
 from negtemp.theory import axis
 from negtemp.views import audit as audit_view
 from negtemp.views import census as census_view
@@ -210,6 +212,17 @@ def unknown(header: Header, records: Iterable[Record], out: Console, everything:
     yield f"records of `{name}`, a command that this negtemp does not draw: {held}; --json gives them"
 
 
+def asked(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
+    """What an audit has asked for so far: how many tokens, and how readily they are said."""
+    grades: Counter[str] = Counter()
+    for record in records:
+        if isinstance(record, Asked):
+            for values in zip(*record.probabilities.values(), strict=True):
+                grades[grade(max(p for p in values if p is not None))] += 1
+    counts = ", ".join(f"{count:,} {name}" for name in (*GRADES, "never") if (count := grades[name]))
+    yield Text(f"{grades.total():,} of {header.model.vocabulary:,} tokens asked for{': ' if counts else ''}{counts}")
+
+
 PRESENTERS: Mapping[str, Presenter] = {
     "run": generation,
     "compare": comparison,
@@ -219,6 +232,7 @@ PRESENTERS: Mapping[str, Presenter] = {
     "reproduce": reproduction,
     "audit": audit,
     "audit --diff": difference,
+    "audit --exhaustive": asked,
     "census": census,
     "scan": scan,
     "sweep": sweep,
