@@ -9,11 +9,13 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from llama_vocab.measurement import (
     ABOVE,
     BELOW,
+    Ids,
     asked,
     below_zero,
     emitted,
@@ -25,6 +27,8 @@ from llama_vocab.measurement import (
 )
 
 import negtemp
+from negtemp import LoadedModel
+from negtemp.model.tokens.vocabulary import Vocabulary
 
 SEEDS, LENGTH = (1, 2, 3, 4), 40
 
@@ -38,52 +42,52 @@ def main() -> None:
     path: Path = arguments.model
     counts = np.array(json.loads(path.with_suffix(".counts.json").read_text(encoding="utf-8"))["counts"])
     with negtemp.load(path, threads=arguments.threads) as model:
-        vocabulary = model.engine.model.vocabulary
-        ordinary = np.array([vocabulary.category(i) == "normal" for i in range(vocabulary.size)])
-        came, percentiles = emitted(model, SEEDS, LENGTH), input_percentiles(model)
-        below, named = came[BELOW], published(model)
-        rows = list(table(model, groups(counts, named, below, ordinary), below))
-        said, counted = asked(model, np.array(named), below), plateaus(model)
-        p, tokens = below_zero(model)
-        result = {
-            "model": path.name,
-            "temperatures": {
-                str(t): {
-                    "tokens": came[t].total,
-                    "distinct": int((came[t].counts > 0).sum()),
-                    "never_seen": came[t].share(counts == 0),
-                    "ordinary": came[t].share(ordinary),
-                    "median_percentile": came[t].median(percentiles),
-                }
-                for t in (ABOVE, BELOW)
-            },
-            "below_zero": {
-                "effective_tokens": tokens,
-                "on_never_seen": float(p[counts == 0].sum()),
-                "on_published": float(p[named].sum()),
-                "on_published_if_even": float(p[counts == 0].mean() * len(named)),
-            },
-            "plateau": {"median": float(np.median(counted)), "range": [float(counted.min()), float(counted.max())]},
-            "groups": [asdict(row) for row in rows],
-            "published": {
-                vocabulary.piece(i).decode(): {
-                    "id": i,
-                    "count": int(counts[i]),
-                    "emitted": int(below.counts[i]),
-                    "p_below_zero": float(p[i]),
-                    "percentile": round(float(percentiles[i]), 1),
-                    "p_when_asked": said[i],
-                }
-                for i in named
-            },
-            "most_emitted": [
-                [vocabulary.piece(int(i)).decode(errors="replace"), int(below.counts[i]), int(counts[i])]
-                for i in np.argsort(-below.counts, kind="stable")[:30]
-            ],
-        }
+        result = {"model": path.name, **measured(model, counts)}
     text = json.dumps(result, ensure_ascii=False, indent=1)
     path.with_suffix(".result.json").write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def measured(model: LoadedModel, counts: Ids) -> dict[str, Any]:
+    """Everything that is said of a model whose tokens occurred `counts` `[vocab]` times in training."""
+    vocabulary = model.engine.model.vocabulary
+    ordinary = np.array([vocabulary.category(i) == "normal" for i in range(vocabulary.size)])
+    came, percentiles = emitted(model, SEEDS, LENGTH), input_percentiles(model)
+    below, named = came[BELOW], published(model)
+    rows = table(model, groups(counts, named, below, ordinary), below)
+    said, counted = asked(model, np.array(named), below), plateaus(model)
+    p, tokens = below_zero(model)
+    return {
+        "temperatures": {
+            str(t): {
+                "tokens": came[t].total, "distinct": int((came[t].counts > 0).sum()),
+                "never_seen": came[t].share(counts == 0), "ordinary": came[t].share(ordinary),
+                "median_percentile": came[t].median(percentiles),
+            }
+            for t in (ABOVE, BELOW)
+        },
+        "below_zero": {
+            "effective_tokens": tokens, "on_never_seen": float(p[counts == 0].sum()),
+            "on_published": float(p[named].sum()),
+            "on_published_if_even": float(p[counts == 0].mean() * len(named)),
+        },
+        "plateau": {"median": float(np.median(counted)), "range": [float(counted.min()), float(counted.max())]},
+        "groups": [asdict(row) for row in rows],
+        "published": {
+            vocabulary.piece(i).decode(): {
+                "id": i, "count": int(counts[i]), "emitted": int(below.counts[i]), "p_below_zero": float(p[i]),
+                "percentile": round(float(percentiles[i]), 1), "p_when_asked": said[i],
+            }
+            for i in named
+        },
+        "most_emitted": most_emitted(vocabulary, below.counts, counts),
+    }  # fmt: skip
+
+
+def most_emitted(vocabulary: Vocabulary, emitted: Ids, counts: Ids, most: int = 30) -> list[list[str | int]]:
+    """The tokens that came out most often, each with how often, and how often it occurred in training."""
+    first = map(int, np.argsort(-emitted, kind="stable")[:most])
+    return [[vocabulary.piece(i).decode(errors="replace"), int(emitted[i]), int(counts[i])] for i in first]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from negtemp.cli import workers as on
 if TYPE_CHECKING:
     from negtemp.cli.output import Output
     from negtemp.experiments.audit import AuditSettings
-    from negtemp.runs.execution import Execution
 
 _AUDIT, _FILES = "Audit", "Files"
 
@@ -59,7 +58,9 @@ Csv = Annotated[
 All = Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="every token of the vocabulary")]
 
 
+@on.executed("workers", "devices", "executor", "num_cpus", "num_gpus", "shard")
 def audit(
+    *,
     model: options.Model = None,
     candidates: Candidates = None,
     exhaustive: Exhaustive = False,
@@ -74,12 +75,7 @@ def audit(
     csv: Csv = None,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    workers: on.Count = None,
-    devices: on.Devices = None,
-    executor: on.Executor = "process",
-    num_cpus: on.NumCpus = 1.0,
-    num_gpus: on.NumGpus = 0.0,
-    shard: on.Shard = None,
+    how: on.Execution,
     all_tokens: All = False,
     json: options.Json = False,
     output: options.Output = None,
@@ -101,25 +97,14 @@ def audit(
     }  # fmt: skip
     open_engine = partial(session.open_engine, gpu_layers=n_gpu_layers, threads=threads)
     if diff is not None:
-        others = {
-            "--truth": truth,
-            "--ban": ban,
-            "--report": report,
-            "--csv": csv,
-            "--shard": shard,
-            "--workers": workers,
-            "--devices": devices,
-        }
-        options.require_exclusive("--diff", [name for name, value in others.items() if value is not None])
+        others = {"--truth": truth, "--ban": ban, "--report": report, "--csv": csv}
+        split = ["--workers, --devices, --executor and --shard"] if how.on_workers or not how.is_whole else []
+        options.require_exclusive("--diff", [name for name, value in others.items() if value is not None] + split)
         with outputs.opened(json, output) as out:
             _difference(diff, open_engine, settings, described, out, all_tokens)
         return
     audit_output.require_writable(ban, report, csv)
-    how = on.execution(
-        workers=workers, devices=devices, executor=executor, num_cpus=num_cpus, num_gpus=num_gpus,
-        n_gpu_layers=n_gpu_layers, shard=shard,
-    )  # fmt: skip
-    if shard:
+    if not how.is_whole:
         _part(model, how, open_engine, exhaustive and not no_verify)
         return
     with outputs.opened(json, output) as out:
@@ -133,7 +118,7 @@ def audit(
         audit_output.files(done, ban, report, csv, all_tokens)
 
 
-def _part(model: str | None, how: "Execution", open_engine: Any, every_token: bool) -> None:
+def _part(model: str | None, how: on.Execution, open_engine: Any, every_token: bool) -> None:
     """Ask for a shard of the vocabulary, and say what comes next. Raises UsageError, PromptError."""
     from negtemp.cli import audit_output
     from negtemp.errors import UsageError

@@ -37,7 +37,9 @@ Seed = Annotated[int, typer.Option("-s", "--seed", rich_help_panel=_ASKING, help
 All = Annotated[bool, typer.Option("--all", rich_help_panel="Output", help="show the controls as well")]
 
 
+@on.executed("workers", "devices", "executor", "num_cpus", "num_gpus")
 def repeat(
+    *,
     model: options.Model = None,
     tokens: token_selection.Tokens = None,
     tokens_raw: token_selection.TokensRaw = None,
@@ -51,11 +53,7 @@ def repeat(
     seed: Seed = 1,
     threads: options.Threads = None,
     n_gpu_layers: options.GpuLayers = -1,
-    workers: on.Count = None,
-    devices: on.Devices = None,
-    executor: on.Executor = "process",
-    num_cpus: on.NumCpus = 1.0,
-    num_gpus: on.NumGpus = 0.0,
+    how: on.Execution,
     everything: All = False,
     json: options.Json = False,
     output: options.Output = None,
@@ -71,10 +69,6 @@ def repeat(
     from negtemp.runs.reading import read_emitted
     from negtemp.views import presenters
 
-    how = on.execution(
-        workers=workers, devices=devices, executor=executor, num_cpus=num_cpus, num_gpus=num_gpus,
-        n_gpu_layers=n_gpu_layers,
-    )  # fmt: skip
     drawn_seed, emitted = options.seed(seed), None if run is None else read_emitted(run)
     names = None if shapes is None else [part.strip() for part in shapes.split(",") if part.strip()]
     with session.open_engine(model, n_gpu_layers, threads) as engine, outputs.opened(json, output) as out:

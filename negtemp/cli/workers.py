@@ -1,7 +1,10 @@
 """The options that put work on workers and shards, for every command whose work can be split, said once."""
 
+import functools
+import inspect
 import os
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -9,7 +12,9 @@ from negtemp.cli import rpc
 from negtemp.errors import UsageError
 
 if TYPE_CHECKING:
-    from negtemp.runs.execution import Execution
+    from negtemp.runs.execution import Execution as Execution
+else:  # typer reads annotations as the program starts, before numpy comes in
+    Execution = object
 
 _WORKERS = "Workers"
 
@@ -49,10 +54,10 @@ Shard = Annotated[
 def execution(
     *, workers: int | None, devices: str | None, executor: Literal["process", "ray"], num_cpus: float, num_gpus: float,
     n_gpu_layers: int, shard: str | None = None, parallel: int | None = None, retry_failed: bool = False,
-) -> "Execution":  # fmt: skip
+) -> Execution:  # fmt: skip
     """How to run a plan's units. Raises UsageError."""
     from negtemp.runs import shards
-    from negtemp.runs.execution import Execution
+    from negtemp.runs.execution import Execution as Execution
     from negtemp.runs.ray_cluster import Share
 
     names = tuple(name.strip() for name in (devices or "").split(",") if name.strip())
@@ -66,3 +71,34 @@ def execution(
     if rpc.servers() and found.on_workers:
         raise UsageError("--rpc cannot be combined with workers: a ggml-rpc-server serves one program at a time")
     return found
+
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "workers": (Count, None), "devices": (Devices, None), "executor": (Executor, "process"), "num_cpus": (NumCpus, 1.0),
+    "num_gpus": (NumGpus, 0.0), "shard": (Shard, None),
+}  # fmt: skip
+
+
+def executed(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these names in the place of its parameter `how`, an Execution made of them."""
+
+    def expand(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            chosen = {name: values.pop(name) for name in names}
+            command(**values, how=execution(**chosen, n_gpu_layers=values["n_gpu_layers"]))
+
+        signature = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            parameters += map(_parameter, names) if parameter.name == "how" else [parameter]
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return run
+
+    return expand
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    annotation, default = _OPTIONS[name]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

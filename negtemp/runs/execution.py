@@ -68,6 +68,11 @@ class Execution:
         """Whether others than this process decode."""
         return self.executor == "ray" or self.processes > 1 or bool(self.devices)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about all units and not a shard of them."""
+        return self.shard == WHOLE
+
     def described(self) -> dict[str, Any]:
         """What a sitting says of it; nothing where this process decodes."""
         if not self.on_workers:
@@ -77,7 +82,7 @@ class Execution:
 
     def store(self, folder: Path, header: Header, units: int, session: Mapping[str, Any]) -> Store:
         """The run directory of these units, begun or resumed. Raises UsageError, RecordError, OutputError."""
-        named = None if self.shard == WHOLE else str(self.shard)
+        named = None if self.is_whole else str(self.shard)
         return Store(folder, Manifest(header, self.shard.count(units), shard=named), session, self.retry_failed)
 
     @contextmanager
