@@ -15,7 +15,6 @@ import numpy as np
 from llama_vocab.measurement import (
     ABOVE,
     BELOW,
-    Ids,
     asked,
     below_zero,
     emitted,
@@ -25,12 +24,15 @@ from llama_vocab.measurement import (
     published,
     table,
 )
+from numpy.typing import NDArray
 
 import negtemp
 from negtemp import LoadedModel
 from negtemp.model.tokens.vocabulary import Vocabulary
 
 SEEDS, LENGTH = (1, 2, 3, 4), 40
+
+Ids = NDArray[np.int64]
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def measured(model: LoadedModel, counts: Ids) -> dict[str, Any]:
     came, percentiles = emitted(model, SEEDS, LENGTH), input_percentiles(model)
     below, named = came[BELOW], published(model)
     rows = table(model, groups(counts, named, below, ordinary), below)
-    said, counted = asked(model, np.array(named), below), plateaus(model)
+    said, counted = asked(model, np.array(named, np.int64), below), plateaus(model)
     p, tokens = below_zero(model)
     return {
         "temperatures": {

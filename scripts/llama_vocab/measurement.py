@@ -126,7 +126,7 @@ def published(model: LoadedModel) -> list[int]:
 def groups(counts: Ids, published: Sequence[int], below: Emitted, ordinary: NDArray[np.bool_]) -> dict[str, Ids]:
     """Ids of each group. ordinary: tokens that are neither bytes nor control tokens, [vocab]."""
     return {
-        "published": np.array(published),
+        "published": np.array(published, np.int64),
         "emitted at T=-0.001": np.flatnonzero((below.counts > 0) & ordinary),
         "never seen": np.flatnonzero((counts == 0) & ordinary),
         f"seen 1 to {SEEN_WELL - 1} times": np.flatnonzero((counts > 0) & (counts < SEEN_WELL) & ordinary),
