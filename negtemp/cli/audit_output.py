@@ -1,6 +1,7 @@
 """Where an audit goes: what it asks for to a run directory where that is every token, records to the sink, tables to
 standard output, files to where the options say."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from negtemp.views import audit_report, presenters
 def asking(engine: Engine, how: Execution, settings: AuditSettings) -> Ask:
     """What asks for the tokens of an audit. Raises OutputError, UsageError."""
     folder = asked.own_folder(engine) if settings.exhaustive and settings.verify else None
-    if folder is not None:
+    if folder is not None and not os.access(".", os.W_OK):
+        note("answers are not kept, since this folder cannot be written to; an interruption would lose them")
+        folder = None
+    elif folder is not None:
         note(f"answers are kept in {printable_path(folder)}; the same command goes on where this one stops")
     return asked.on(engine, how, folder)
 

@@ -22,7 +22,7 @@ _PARTIAL = 4
 
 
 def merge(runs: Runs, output: Output = None, json: options.Json = False) -> None:
-    """Put shards of a sweep together; again, to add what has come since. Names what is missing."""
+    """Put shards of a sweep or an audit together; again, to add what has come since. Names what is missing."""
     from negtemp.cli import output as outputs
     from negtemp.printable import printable_path
     from negtemp.runs import merging
