@@ -66,6 +66,6 @@ def _require_same(old: Mapping[int, AuditToken], new: Mapping[int, AuditToken], 
 def _correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Spearman's over the tokens that both know; None where there is none."""
     a, b = np.array(first), np.array(second)
-    told = np.isfinite(a) & np.isfinite(b)
-    value = spearman(a[told], b[told]) if told.any() else float("nan")
+    finite = np.isfinite(a) & np.isfinite(b)
+    value = spearman(a[finite], b[finite]) if finite.any() else float("nan")
     return value if np.isfinite(value) else None

@@ -22,7 +22,7 @@ OMITTED = "left out of the line where it is None"
 class As(NamedTuple):
     """How a type stands in JSON, as in `Annotated[float, As(write, read)]`; a `write` of None leaves it as it is.
 
-    `read` raises TypeError or ValueError for a value that cannot be meant.
+    `read` raises TypeError or ValueError for a value of another type.
     """
 
     write: Callable[[Any], Any] | None

@@ -42,8 +42,8 @@ class SavedRun:
 def read_run(path: str | os.PathLike[str]) -> SavedRun:
     """The run in a folder, a file or a pipe.
 
-    Raises RecordError, here or on the way through the records, where there are none, for a line that is none, and for
-    records of another schema.
+    Raises RecordError, here or on the way through the records, where there are none, for a line that is no record, and
+    for records of another schema.
     """
     name = printable_path(path) if os.fspath(path) != STANDARD_INPUT else "standard input"
     about = _manifest(Path(path))

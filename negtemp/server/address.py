@@ -33,7 +33,7 @@ class Address:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for an address that other machines reach without a key, or a value that is none."""
+        """Raises UsageError for an address open to other machines without a key, and for a malformed part."""
         if not 0 <= self.port <= 65535:
             raise UsageError(f"--port is {self.port}; give a number from 1 to 65535, or 0 for any free one")
         if "," in self.host or self.host.endswith(".sock"):

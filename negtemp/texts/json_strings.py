@@ -2,7 +2,7 @@
 
 No line feed may stand in a string of JSON, so lines are read apart: the quotes of a line tell its strings, and one
 followed by a colon is a name. Brackets need not be matched for that, and a value may be gigabytes long. A line with
-anything else outside of its strings than JSON allows, an odd quote, or an escape that is none, is not JSON; its number
+anything else outside of its strings than JSON allows, an odd quote, or an unknown escape, is not JSON; its number
 is noted, and its texts are what stands between its quotes, names among them, and what stands outside.
 
 Half of a surrogate pair is U+FFFD (WHATWG, Encoding, section 4.1). A name of more than 2 MiB is taken for a value. It

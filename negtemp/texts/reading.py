@@ -48,8 +48,8 @@ class Reading:
     layout      and `encoding`: as given, or as found
     texts       how many have begun
     ended       whether it was read to its end
-    not_json    lines of JSON that are none
-    not_utf_8   lines of JSON with bytes that are no UTF-8
+    not_json    lines that were to be JSON and are not
+    not_utf_8   lines of JSON with bytes outside UTF-8
     """
 
     def __init__(self, path: Path, encoding: str | None = None, layout: Layout | None = None) -> None:

@@ -61,8 +61,8 @@ def unused_direction(rows: ArrayLike) -> Array | None:
     Padding that a converter added after training is all zeros and says nothing, so it is left out.
     """
     r = np.asarray(rows, dtype=np.float64)
-    told = norms(r) > _SMALLEST_NORM
-    return np.asarray(r[told].mean(axis=0)) if told.any() else None
+    nonzero = norms(r) > _SMALLEST_NORM
+    return np.asarray(r[nonzero].mean(axis=0)) if nonzero.any() else None
 
 
 def first_component(rows: ArrayLike, seed: int = 0) -> Array:

@@ -174,11 +174,11 @@ def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask, f
     the log of how near they lie. None where it is none.
     """
     found = distances(profiles, profiles[seed])
-    told = found[eligible]
-    far = float(np.quantile(told, 0.9))
-    if far == 0 or np.partition(told, FEWEST - 1)[FEWEST - 1] > TIGHT * far:  # 0: all alike, so nothing is apart
+    of_eligible = found[eligible]
+    far = float(np.quantile(of_eligible, 0.9))
+    if far == 0 or np.partition(of_eligible, FEWEST - 1)[FEWEST - 1] > TIGHT * far:  # 0: all alike, so nothing is apart
         return None
-    radius = _radius(told)
+    radius = _radius(of_eligible)
     members = eligible & (found <= radius)
     centre = np.median(profiles[members], axis=0).astype(np.float64)
     return centre, members, float(members.sum()) * math.log(far / max(radius, _FLOOR * far))
@@ -186,11 +186,11 @@ def _core(profiles: Profiles, seed: int, eligible: Mask) -> tuple[Array, Mask, f
 
 def _level(profiles: Profiles, centre: Array, eligible: Mask) -> Level:
     distance = np.where(eligible, distances(profiles, centre), np.nan)
-    told = distance[eligible]
-    radius = _radius(told)
+    of_eligible = distance[eligible]
+    radius = _radius(of_eligible)
     members = eligible & (np.nan_to_num(distance, nan=np.inf) <= radius)
-    in_use = _in_use(told[told > radius])
-    threshold, share = _threshold(told, in_use, radius)
+    in_use = _in_use(of_eligible[of_eligible > radius])
+    threshold, share = _threshold(of_eligible, in_use, radius)
     return Level(distance, radius, members, _by_group(profiles, centre, eligible, radius), in_use, threshold, share)
 
 

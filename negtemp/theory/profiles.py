@@ -38,8 +38,8 @@ class ProfileSums:
         z = np.array(logits, dtype=np.float32)
         allowed = np.isfinite(z)
         z[~allowed] = 0
-        told = np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-        z -= (z.sum(axis=1, keepdims=True, dtype=np.float64) / told).astype(np.float32)
+        counts = np.maximum(allowed.sum(axis=1, keepdims=True), 1)
+        z -= (z.sum(axis=1, keepdims=True, dtype=np.float64) / counts).astype(np.float32)
         z[~allowed] = 0
         signs = self._rng.choice(np.array([-1, 1], np.float32), (EACH, len(z)))
         group = self._blocks % GROUPS

@@ -73,8 +73,8 @@ def structure(indicator: Array, used: Mask, unused: Mask) -> float:
 
     NaN where either is empty.
     """
-    told = np.isfinite(indicator)
-    return auc(indicator[unused & told], indicator[used & ~unused & told])
+    finite = np.isfinite(indicator)
+    return auc(indicator[unused & finite], indicator[used & ~unused & finite])
 
 
 def scores(indicators: Mapping[str, Array], weights: Mapping[str, float], used: Mask, unused: Mask) -> Array:
@@ -127,19 +127,19 @@ def has_scale(indicators: Mapping[str, Array], weights: Mapping[str, float], use
 
 def scaled(values: Array, used: Mask, unused: Mask) -> Array | None:
     """(x - k) / (u - k), `[vocab]`; None where there is no such scale."""
-    told = np.isfinite(values)
-    use, none = told & used & ~unused, told & unused
-    if not use.any() or not none.any():
+    finite = np.isfinite(values)
+    use, known = finite & used & ~unused, finite & unused
+    if not use.any() or not known.any():
         return None
-    low, high = float(np.median(values[use])), float(np.median(values[none]))
+    low, high = float(np.median(values[use])), float(np.median(values[known]))
     return (values - low) / (high - low) if math.isfinite(high - low) and high > low else None
 
 
 def share(values: Array) -> Array:
     """The percentile of each finite value as a share, `[vocab]`; NaN for the others."""
-    told = np.isfinite(values)
+    finite = np.isfinite(values)
     found = np.full(len(values), np.nan)
-    found[told] = percentiles(values[told]) / 100.0
+    found[finite] = percentiles(values[finite]) / 100.0
     return found
 
 

@@ -34,7 +34,7 @@ def cache() -> Path:
 
 
 def find(text: str) -> Found:
-    """The file of that name. Raises UsageError for a name that is none, ModelError where it is not whole and there."""
+    """The file of that name. Raises UsageError for what names no file, ModelError where it is not whole and there."""
     shown = f"llama.cpp:{printable(os.fsencode(text), ' ')}"
     if "/" in text or "\0" in text or not text.endswith(SUFFIX):
         raise UsageError(f"{shown}: that is no name of a file; write {FORM}")
