@@ -42,12 +42,6 @@ _OBEYED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY
 _OBEYED_PREFIXES = ("LLAMA_", "OPENAI_", "HF_", "HUGGINGFACE_", "OLLAMA_")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for what others do, Slurm or a server."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_configure() -> None:
     """Of several processes side by side each computes with its share of the cores, and so does what it starts."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
