@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from test_cli import NEGTEMP, assert_one_line, call
+from test_workers import deadly_worker
 
 from negtemp.errors import DecodeError
 from negtemp.experiments import asking
@@ -109,15 +109,9 @@ def test_a_plan_read_back_is_the_same_plan() -> None:
 
 
 def test_a_window_at_which_workers_die_ends_the_audit_in_one_line(engine: Engine, tmp_path: Path) -> None:
-    deadly = tmp_path / "deadly.py"
-    deadly.write_text(
-        "import os\nfrom negtemp.runs import worker\nread = worker.Inbox.__next__\n"
-        "def next_unit(self):\n    unit = read(self)\n    if unit.number == 1:\n        os.kill(os.getpid(), 9)\n"
-        "    return unit\nworker.Inbox.__next__ = next_unit\nworker.main()\n"
-    )
     plan = AskingPlan(tuple(range(200)), ("echo",))
     job = Job(str(engine.model.path), plan.to_dict(), 0, 1, None, kind=kept.COMMAND)
-    running = Workers(job, 2, processes.on(command=(sys.executable, str(deadly)))).run(plan.units())
+    running = Workers(job, 2, processes.on(command=deadly_worker(tmp_path, 1))).run(plan.units())
     with pytest.raises(DecodeError, match=r"could not be asked for the tokens 64 to 127: .* ended 3 times"):
         list(running)
 

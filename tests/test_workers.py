@@ -98,17 +98,21 @@ def test_a_worker_that_is_killed_loses_nothing(random_path: Path) -> None:
     assert not any(isinstance(record, Failure) for record in answered)
 
 
-def test_a_unit_at_which_workers_die_is_a_failure_and_the_others_come(random_path: Path, tmp_path: Path) -> None:
-    deadly = tmp_path / "deadly.py"
+def deadly_worker(folder: Path, number: int) -> tuple[str, ...]:
+    """The command of workers that end by -9 at the unit of this number."""
+    deadly = folder / "deadly.py"
     deadly.write_text(
-        "import os, sys\nfrom negtemp.runs import worker\nread = worker.Inbox.__next__\n"
-        "def next_unit(self):\n    unit = read(self)\n    if unit.number == 3:\n        os.kill(os.getpid(), 9)\n"
-        "    return unit\nworker.Inbox.__next__ = next_unit\nworker.main()\n"
+        "import os\nfrom negtemp.runs import worker\nread = worker.Inbox.__next__\n"
+        f"def next_unit(self):\n    unit = read(self)\n    if unit.number == {number}:\n"
+        "        os.kill(os.getpid(), 9)\n    return unit\nworker.Inbox.__next__ = next_unit\nworker.main()\n"
     )
+    return sys.executable, str(deadly)
+
+
+def test_a_unit_at_which_workers_die_is_a_failure_and_the_others_come(random_path: Path, tmp_path: Path) -> None:
+    deadly = deadly_worker(tmp_path, 3)
     asked = plan()
-    records = list(
-        Workers(job(random_path, asked), 2, processes.on(command=(sys.executable, str(deadly)))).run(asked.units())
-    )
+    records = list(Workers(job(random_path, asked), 2, processes.on(command=deadly)).run(asked.units()))
     assert units(iter(records)) == list(range(20))
     (failed,) = [record for record in records if isinstance(record, Failure)]
     assert failed.sequence == 3 and "ended 3 times, last with status -9" in failed.reason

@@ -113,27 +113,40 @@ Output = Annotated[
 TEMP_PANEL, PROMPT_PANEL = _SAMPLING, _PROMPT
 
 
-def sampling(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+Command = Callable[..., None]
+
+
+def in_place_of(
+    name: str, parameters: Sequence[inspect.Parameter], made: Callable[[dict[str, Any], Mapping[str, Any]], object]
+) -> Callable[[Command], Command]:
+    """Give a command options in the place of its parameter `name`.
+
+    It receives what is `made` of their values, and of all its others.
+    """
+
+    def expand(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            chosen = {one.name: values.pop(one.name) for one in parameters}
+            command(**values, **{name: made(chosen, values)})
+
+        signature = inspect.signature(command)
+        expanded: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            expanded += parameters if parameter.name == name else [parameter]
+        run.__signature__ = signature.replace(parameters=expanded)  # type: ignore[attr-defined]
+        return run
+
+    return expand
+
+
+def sampling(*names: str) -> Callable[[Command], Command]:
     """Give a command the sampling options of these names, all without any, in the place of its parameter `sampling`.
 
     The command receives their values as one mapping, and makes `settings` of it.
     """
     wanted = [SETTINGS[name] for name in names or SETTINGS]
-
-    def expand(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(**values: Any) -> None:
-            chosen = {one.name: values.pop(one.name) for one in wanted}
-            command(**values, sampling=chosen)
-
-        signature = inspect.signature(command)
-        expanded: list[inspect.Parameter] = []
-        for parameter in signature.parameters.values():
-            expanded += map(_parameter, wanted) if parameter.name == "sampling" else [parameter]
-        run.__signature__ = signature.replace(parameters=expanded)  # type: ignore[attr-defined]
-        return run
-
-    return expand
+    return in_place_of("sampling", list(map(_parameter, wanted)), lambda chosen, _: chosen)
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

@@ -1,14 +1,13 @@
 """The options that put work on workers and shards, for every command whose work can be split, said once."""
 
-import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from negtemp.cli import rpc
+from negtemp.cli import options, rpc
 from negtemp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,24 +78,13 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
-def executed(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def executed(*names: str) -> Callable[[options.Command], options.Command]:
     """Give a command the options of these names in the place of its parameter `how`, an Execution made of them."""
 
-    def expand(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(**values: Any) -> None:
-            chosen = {name: values.pop(name) for name in names}
-            command(**values, how=execution(**chosen, n_gpu_layers=values["n_gpu_layers"]))
+    def made(chosen: dict[str, Any], others: Mapping[str, Any]) -> Execution:
+        return execution(**chosen, n_gpu_layers=others["n_gpu_layers"])
 
-        signature = inspect.signature(command)
-        parameters: list[inspect.Parameter] = []
-        for parameter in signature.parameters.values():
-            parameters += map(_parameter, names) if parameter.name == "how" else [parameter]
-        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        return run
-
-    return expand
+    return options.in_place_of("how", list(map(_parameter, names)), made)
 
 
 def _parameter(name: str) -> inspect.Parameter:
