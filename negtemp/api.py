@@ -49,8 +49,8 @@ from negtemp.records import (
     TokenGeometry,
     Trial,
 )  # fmt: skip
-from negtemp.runs import sweeping as sweep_run
 from negtemp.runs.execution import Execution
+from negtemp.runs.sweeping import records as sweep_records
 from negtemp.theory.temperature import GREEDY, Temperature
 
 Prompts = str | Sequence[str]
@@ -198,7 +198,7 @@ class LoadedModel:
         execution = Execution(
             executor=executor, workers=workers, devices=tuple(devices), n_gpu_layers=self.engine.model.gpu_layers
         )
-        return sweep_run.records(self.engine, plan, shape, execution, None if output is None else Path(output))
+        return sweep_records(self.engine, plan, shape, execution, None if output is None else Path(output))
 
     @keywords(Settings)
     def spectrum(

@@ -2,13 +2,15 @@
 standard output, files to where the options say."""
 
 import os
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
 from negtemp.cli.output import Output, note, progress_bar
-from negtemp.errors import OutputError
-from negtemp.experiments.asking import Ask
+from negtemp.errors import OutputError, PromptError
+from negtemp.experiments.asking import Ask, every_token
 from negtemp.experiments.audit import AuditSettings
+from negtemp.experiments.elicitation import Elicitor
 from negtemp.model.engine.engine import Engine
 from negtemp.printable import printable_path
 from negtemp.runs import asking as asked
@@ -18,24 +20,30 @@ from negtemp.views import audit as view
 from negtemp.views import audit_report, presenters
 
 
-def asking(engine: Engine, how: Execution, settings: AuditSettings) -> Ask:
-    """What asks for the tokens of an audit. Raises OutputError, UsageError."""
-    folder = asked.own_folder(engine) if settings.exhaustive and settings.verify else None
-    if folder is not None and not os.access(".", os.W_OK):
+def asking(engine: Engine, how: Execution, settings: AuditSettings) -> Ask | None:
+    """What asks for the tokens of an audit elsewhere or keeps the answers, if anything. Raises UsageError."""
+    return asked.on(engine, how, _kept_in(engine) if settings.exhaustive and settings.verify else None)
+
+
+def _kept_in(engine: Engine) -> Path | None:
+    """The folder for every token's answers, said on standard error; None where they cannot be kept or asked for."""
+    try:
+        folder = asked.own_folder(engine, every_token(Elicitor(engine)))
+    except PromptError:  # which the audit goes without
+        return None
+    if not os.access(".", os.W_OK):
         note("answers are not kept, since this folder cannot be written to; an interruption would lose them")
-        folder = None
-    elif folder is not None:
-        note(f"answers are kept in {printable_path(folder)}; the same command goes on where this one stops")
-    return asked.on(engine, how, folder)
+        return None
+    note(f"answers are kept in {printable_path(folder)}; the same command goes on where this one stops")
+    return folder
 
 
 def ask_for_shard(engine: Engine, how: Execution) -> None:
     """Ask for the windows of a shard that are not asked for yet. Raises PromptError, OutputError, DecodeError."""
-    plan, folder = asked.every_token(engine), asked.own_folder(engine)
-    assert folder is not None
+    plan = every_token(Elicitor(engine))
+    folder = asked.own_folder(engine, plan)
     records = asked.records(engine, plan, how, folder)
-    for _ in progress_bar(records, how.shard.count(len(plan)), "asking for 64 tokens each"):
-        pass
+    deque(progress_bar(records, how.shard.count(len(plan)), "asking for 64 tokens each"), maxlen=0)
     where = printable_path(folder)
     note(f"shard {how.shard} is in {where}; once all are there: negtemp merge {where}, then this without --shard")
 

@@ -88,6 +88,6 @@ def repeat(
         outputs.warn(token_selection.warnings(emitted.header if emitted else None, header))
         out.begin(header)
         settings = experiment.RepeatSettings(controls, samples, drawn_seed, known)
-        asked = experiment.repeat(elicitor, named, settings, asking.on(engine, how) if how.on_workers else None)
+        asked = experiment.repeat(elicitor, named, settings, asking.on(engine, how))
         trials = outputs.tracked(asked, len(named) * (1 + controls) + 1)
         out.present(header, trials, presenters.repetition, everything)

@@ -92,6 +92,11 @@ def _spans(token_ids: Iterable[int]) -> list[list[int]]:
     return found
 
 
+def every_token(elicitor: Elicitor) -> AskingPlan:
+    """The plan that asks for a whole vocabulary, in the order of ids, which is the same on every machine."""
+    return AskingPlan(tuple(range(elicitor.engine.model.vocabulary.size)), tuple(elicitor.prompts))
+
+
 Answers = Generator[Asked, None, None]
 Ask = Callable[[AskingPlan], Answers]
 """What asks for the windows of a plan, in any order; windows are begun as their answers are taken."""

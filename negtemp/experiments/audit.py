@@ -147,15 +147,14 @@ class _RunningAudit:
         chosen = reference_tokens(in_text)
         answers = progress(elicitor.ask(chosen), len(chosen), "asking for reference tokens")
         self.calibration = Calibration(tuple(answers))
-        ask, prompts = ask or (lambda plan: asking.ask(elicitor, plan)), tuple(elicitor.prompts)
-        if self.settings.exhaustive:  # in the order of ids, which is the same on every machine
-            plan = AskingPlan(tuple(range(len(self.order))), prompts)
-            answers = itertools.chain.from_iterable(asking.in_order(ask(plan)))
+        ask = ask or (lambda plan: asking.ask(elicitor, plan))
+        if self.settings.exhaustive:
+            answers = itertools.chain.from_iterable(asking.in_order(ask(asking.every_token(elicitor))))
             self._keep(progress(answers, len(self.order), "asking for every token"))
         elif self.problem is None and self.calibration.said:
             suspects = sum(self.categories[i] in IN_TEXT for i in self.order[: self.suspects])
             fixed = self.settings.candidates is not None
-            plan = AskingPlan(tuple(in_text[:suspects] if fixed else in_text), prompts)
+            plan = AskingPlan(tuple(in_text[:suspects] if fixed else in_text), tuple(elicitor.prompts))
             with contextlib.closing(asking.in_order(ask(plan))) as windows:
                 walk = self._walk(windows, None if fixed else suspects)
                 self._keep(progress(walk, suspects, "asking for suspects"))

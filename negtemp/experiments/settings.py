@@ -2,7 +2,8 @@
 
 Each field of `Settings` says its default, its range, its flags and what it does. The command line (`cli.options`), the
 TOML plan (`cli.plan`) and the Python face (`api`) are made from it; a new setting is an entry here, the same name in
-`SettingsOptions`, and its use, such as in `model.engine.sampler`.
+`SettingsOptions`, and its use, such as in `model.engine.sampler`; a filter stands in `_FILTERS` and in
+`model.engine.request.Filters` as well. A run begun before it is one of other settings, and does not go on.
 
 It needs neither numpy nor the library, so that a command's options can be read without them.
 """

@@ -178,7 +178,7 @@ class _Requests(Iterator[Request]):
     """Requests for units, each noted in `under_way`; one whose prompt cannot be tokenized is a Failure at once."""
 
     def __init__(self, engine: Engine, plan: SweepPlan, units: Iterable[Unit], under_way: dict[int, Unit]) -> None:
-        self._units, self._under_way, self._settings = iter(units), under_way, plan.settings
+        self._plan, self._units, self._under_way = plan, iter(units), under_way
         self._prompts = tokenized(engine.model.vocabulary, plan)
         self._filters = plan.settings.filters(engine.model.vocabulary)
         self._context = _context(engine, plan)
@@ -202,14 +202,10 @@ class _Requests(Iterator[Request]):
             ids = self._prompts[unit.prompt]
             if not isinstance(ids, PromptError):
                 return self._request(unit, ids)
-            self._unreadable.append(self._unanswered(unit, str(ids)))
-
-    def _unanswered(self, unit: Unit, reason: str) -> Failure:
-        at = unit.temperature
-        return Failure(sequence=unit.number, prompt=unit.prompt, temperature=at, seed=unit.seed, reason=reason)
+            self._unreadable.append(self._plan.failed(unit, str(ids)))
 
     def _request(self, unit: Unit, ids: tuple[int, ...]) -> Request:
-        most = self._settings.tokens(self._context)
+        most = self._plan.settings.tokens(self._context)
         return Request(unit.number, unit.prompt, ids, unit.temperature, unit.seed, most, self._context, self._filters)
 
 

@@ -7,10 +7,8 @@ audit itself (`audits`).
 from functools import partial
 from pathlib import Path
 
-from negtemp.errors import PromptError
 from negtemp.experiments import asking
 from negtemp.experiments.asking import Answers, Ask, AskingPlan
-from negtemp.experiments.elicitation import Elicitor
 from negtemp.model.engine.engine import Engine
 from negtemp.records import Asked, Header
 from negtemp.runs import provenance
@@ -21,22 +19,14 @@ from negtemp.runs.worker import Job, Kind
 COMMAND: Kind = "audit --exhaustive"
 
 
-def every_token(engine: Engine) -> AskingPlan:
-    """The plan that asks for a whole vocabulary. Raises PromptError where no prompt fits the model's context."""
-    return AskingPlan(tuple(range(engine.model.vocabulary.size)), tuple(Elicitor(engine).prompts))
-
-
 def header(engine: Engine, plan: AskingPlan) -> Header:
     """The head of what is kept."""
     return provenance.header(COMMAND, engine, plan.to_dict())
 
 
-def own_folder(engine: Engine) -> Path | None:
-    """Where every token's answers are kept, by a hash of model and prompts; None where no token can be asked for."""
-    try:
-        return RUNS / f"asked-{provenance.digest(header(engine, every_token(engine)))}"
-    except PromptError:
-        return None
+def own_folder(engine: Engine, plan: AskingPlan) -> Path:
+    """Where a plan's answers are kept, by a hash of it and of the model."""
+    return RUNS / f"asked-{provenance.digest(header(engine, plan))}"
 
 
 def records(engine: Engine, plan: AskingPlan, how: Execution, folder: Path | None = None) -> Answers:
@@ -54,6 +44,8 @@ def records(engine: Engine, plan: AskingPlan, how: Execution, folder: Path | Non
         yield from (record for record in how.records(task, store) if isinstance(record, Asked))
 
 
-def on(engine: Engine, how: Execution, folder: Path | None = None) -> Ask:
-    """What asks for an audit: as the execution says, kept in the folder if there is one."""
+def on(engine: Engine, how: Execution, folder: Path | None = None) -> Ask | None:
+    """What asks as the execution says, kept in the folder if there is one; None where it is asked here and not kept."""
+    if folder is None and not how.on_workers:
+        return None
     return lambda plan: records(engine, plan, how, folder)
