@@ -15,10 +15,9 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from negtemp.model import kernel, library
-from negtemp.model.engine.generation import Statistics
+from negtemp.model import library
 from negtemp.model.engine.request import Filters
-from negtemp.model.engine.sampler import Candidates, Chain, draw_all
+from negtemp.model.engine.sampler import Chain, draw_all
 from negtemp.model.library import Library
 from negtemp.theory.temperature import Temperature
 
@@ -44,17 +43,9 @@ def step(built: Library, vocab: int, rows: int, temperature: float, threads: int
     """Milliseconds that the draws and the statistics of `rows` rows of logits `[vocab]` take."""
     rng, at = np.random.default_rng(0), Temperature.of(temperature)
     logits = [rng.normal(0, _DEVIATION, vocab).astype(np.float32) for _ in range(rows)]
-    candidates, seen = Candidates(built.api, vocab), Statistics(kernel.find(built), vocab, threads)
     with ExitStack() as stack:
-        chains = [
-            stack.enter_context(Chain(built, vocab, at, Filters(), seed, candidates, threads)) for seed in range(rows)
-        ]
-
-        def run() -> None:
-            draws = draw_all(chains, logits, threads)
-            seen.observe([(row, draw, at.beta) for row, draw in zip(logits, draws, strict=True)])
-
-        return median_ms(run)
+        chains = [stack.enter_context(Chain(built, vocab, at, Filters(), seed)) for seed in range(rows)]
+        return median_ms(lambda: draw_all(chains, logits, threads, observes=True))
 
 
 def main() -> None:

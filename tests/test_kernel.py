@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Filters
 from negtemp.model.engine.sampler import Chain, Draw, draw_all
@@ -88,10 +89,7 @@ class Without:
     def chain(self, library: Library, size: int, at: Temperature, filters: Filters, seed: int) -> Chain:
         with self._monkeypatch.context() as context:
             context.setenv("NEGTEMP_KERNEL", "none")
-            chain = Chain(library, size, at, filters, seed)
-        chain._extreme = False
-        chain._reach = 0.0
-        return chain
+            return Chain(library, size, at, filters, seed)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +97,15 @@ def without() -> Without:
     return Without(pytest.MonkeyPatch())
 
 
-def alike(first: Draw, second: Draw) -> bool:
+def is_distribution(row: Row, masked: NDArray[np.int32] | None = None) -> bool:
+    left = row if masked is None else np.delete(row, masked)
+    return not np.isnan(row).any() and row.max() < np.inf and bool(np.isfinite(left).any())
+
+
+def alike(first: Draw | None, second: Draw | None) -> bool:
     """To the last bit, NaN included."""
+    if first is None or second is None:
+        return first is second
     return first.token_id == second.token_id and str(first.logprob) == str(second.logprob)
 
 
@@ -124,7 +129,8 @@ def test_draws_are_those_of_the_chain(
     ):
         for shift in range(3):
             turned = np.roll(row, shift)
-            assert alike(chain.draw(turned), reference.draw(turned))
+            if is_distribution(turned, masked):
+                assert alike(chain.draw(turned), reference.draw(turned))
 
 
 @pytest.mark.parametrize("t", TEMPERATURES)
@@ -163,23 +169,55 @@ def test_rows_drawn_side_by_side_are_those_drawn_one_by_one(
             if step == 2:
                 given_rows[3][0], given_rows[4][1] = math.nan, math.inf
             together = draw_all(one, given_rows, threads)
-            alone = [chain.draw(row) for chain, row in zip(other, given_rows, strict=True)]
+            alone = [draw_all([chain], [row], 1)[0] for chain, row in zip(other, given_rows, strict=True)]
             assert all(map(alike, together, alone))
+            assert [place for place, draw in enumerate(together) if draw is None] == ([3, 4] if step == 2 else [])
 
 
-@given(row=rows(BROKEN), seed=st.integers(0, 99), broken_first=st.booleans())
-def test_a_row_that_is_no_distribution_leaves_the_random_numbers_in_step(
-    compiled: Library, compiled_loops: Kernel, without: Without, row: Row, seed: int, broken_first: bool
-) -> None:
-    """Such a row is drawn from by the chain; before and after it both draw the same."""
-    at, sound = Temperature.of(-0.5), np.linspace(0, 3, len(row), dtype=np.float32)
+@given(row=rows(BROKEN), seed=st.integers(0, 99), broken_first=st.booleans(), t=st.sampled_from([-0.5, 1.0, -0.001]))
+def test_a_row_that_is_no_distribution_is_refused_and_leaves_the_random_numbers_in_step(
+    compiled: Library, compiled_loops: Kernel, without: Without, row: Row, seed: int, broken_first: bool, t: float
+) -> None:  # fmt: skip
+    at, sound = Temperature.of(t), np.linspace(0, 3, len(row), dtype=np.float32)
     order = [row, sound, sound, row, sound] if broken_first else [sound, sound, row, sound, sound]
     with (
         Chain(compiled, len(row), at, Filters(), seed) as chain,
         without.chain(compiled, len(row), at, Filters(), seed) as reference,
     ):
         for one in order:
-            assert alike(chain.draw(one), reference.draw(one))
+            if is_distribution(one):
+                assert alike(chain.draw(one), reference.draw(one))
+            else:
+                with pytest.raises(DecodeError, match="not numbers"):
+                    chain.draw(one)
+
+
+@settings(max_examples=300)
+@given(
+    row=rows(BROKEN), seed=st.integers(0, 99), data=st.data(),
+    t=st.sampled_from([*TEMPERATURES, math.inf, 0.0]) | st.floats(-50, 50).filter(bool),
+)  # fmt: skip
+def test_what_is_observed_in_passing_is_what_is_observed_afterwards(
+    compiled: Library, compiled_loops: Kernel, row: Row, seed: int, data: st.DataObject, t: float
+) -> None:  # fmt: skip
+    at, masked = Temperature.of(t), data.draw(masks(len(row)))
+    filters = Filters(mask=() if masked is None else tuple(masked.tolist()))
+    with Chain(compiled, len(row), at, filters, seed) as chain:
+        (draw,) = draw_all([chain], [row], 1, observes=True)
+    if draw is None:
+        assert not is_distribution(row, masked)
+    else:
+        assert draw.observed == compiled_loops.observe([Drawn(row, draw.token_id, at.beta, masked)], 1)[0]
+
+
+def test_logits_that_a_small_temperature_takes_beyond_float32_are_decided_by_their_extreme(
+    compiled: Library, compiled_loops: Kernel
+) -> None:
+    row = np.array([2e9, 3e9, -3e9, 3e9], np.float32)
+    for t, token_id in ((1e-30, 1), (-1e-30, 2)):
+        with Chain(compiled, 4, Temperature.of(t), Filters(), 1) as chain:
+            draw = chain.draw(row)
+        assert (draw.token_id, draw.logprob) == (token_id, 0.0)
 
 
 @pytest.mark.parametrize("t", [-1.0, -0.5, 0.8, 2.0])

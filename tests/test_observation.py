@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from negtemp.theory import boltzmann
-from negtemp.theory.observation import Observer
+from negtemp.theory.observation import Observer, gap_among
 
 LOGIT = st.floats(-30, 30, width=32)
 LOGITS = arrays(np.float32, st.integers(2, 40), elements=LOGIT | st.just(-math.inf)).filter(
@@ -76,3 +76,11 @@ def test_a_token_that_the_model_masks_is_impossible_and_the_rest_as_without_it()
 def test_logits_that_are_no_distribution_have_no_figures(z: np.ndarray) -> None:
     seen = Observer(2).observe(z, 0, -1.0)
     assert math.isnan(seen.logprob) and math.isnan(seen.entropy)
+
+
+@given(LOGITS, BETAS, st.data())
+def test_the_gap_of_what_filters_left_is_that_of_the_specification(
+    z: np.ndarray, beta: float, data: st.DataObject
+) -> None:  # fmt: skip
+    left_out = data.draw(arrays(np.bool_, len(z))) | ~np.isfinite(z)
+    assert gap_among(z[~left_out], beta) == pytest.approx(Observer(len(z)).observe(z, 0, beta, left_out).gap)

@@ -179,7 +179,7 @@ def test_the_drawn_log_probability_is_that_of_the_chain(compiled: Library) -> No
         draw = chain.draw(logits)
     inside = np.array([-np.inf, 1.0, 2.0, 3.0])
     assert draw.logprob == pytest.approx(boltzmann.log_probabilities(inside, -0.5)[draw.token_id], abs=1e-5)
-    assert draw.barred is not None and np.flatnonzero(draw.barred).tolist() == [0]
+    assert draw.left_out is not None and np.flatnonzero(draw.left_out).tolist() == [0]
 
 
 @pytest.mark.parametrize("at", [Temperature.of(-0.001), ANTIGREEDY, UNIFORM, Temperature.of(-1.0)])

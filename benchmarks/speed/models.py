@@ -60,6 +60,6 @@ WORKLOADS = {
     )
 }
 REAL = {
-    name: Workload(name, FOLDER / f"{name}.gguf", None, 64, 24, 4, (2, 16), 0, 0)
+    name: Workload(name, FOLDER / f"{name}.gguf", None, 128, 24, 9, (2, 16), 0, 0)
     for name in ("smollm2", "qwen", "gemma3")
 }

@@ -3,27 +3,29 @@
     python benchmarks/speed/worker.py '{"model": FILE, "sequences": 16, "tokens": 24, "threads": 2}'
 
 The sequences are at T = -0.001 and +0.001 in turn, or at those of `temperatures`, each with every statistic. Speed is
-counted from the first token to the last, so a token is a decode, as in llama.cpp's own benchmarks. With `timed`, the
-draw and the statistics are timed inside the generation, right after a decode has emptied the caches, which is what they
-cost. With `folder` the same sequences are a sweep into that run directory, and what its records cost is timed.
+counted from the first token to the last, so a token is a decode, and two tokens are generated before anything counts,
+as in llama.cpp's own benchmarks. With `timed`, draws with their statistics are timed inside the generation, right after
+a decode has emptied the caches, which is what they cost. With `folder` the same sequences are a sweep into that run
+directory, and what its records cost is timed.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import negtemp
 from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import PROMPT, Settings
 from negtemp.model.engine import generation
-from negtemp.model.engine.generation import Statistics
 from negtemp.records import Completion
 from negtemp.runs.store import Store
 from negtemp.theory.temperature import Temperature
 
 _PROMPT_ROOM = 64
+_WARM_UP = 2
 
 
 class Stopwatch:
@@ -52,15 +54,14 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     sequences, tokens = job["sequences"], job["tokens"]
     with negtemp.load(job["model"], threads=job["threads"]) as loaded:
         if job.get("timed"):
-            stopwatch.watch(loaded.engine.model.library.api, "llama_sampler_apply", "apply")
-            stopwatch.watch(generation, "draw_all", "draw")
-            stopwatch.watch(Statistics, "observe", "statistics")
+            stopwatch.watch(generation.Sampling, "draw", "draw and statistics")
         given = job.get("temperatures", (-0.001, 0.001))
         temperatures = [Temperature.of(given[index % len(given)]) for index in range(sequences)]
         specs = [SequenceSpec(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]
         # the first token comes of the prompt's decode, so one more is asked for
         settings = Settings(n_predict=tokens + 1, ignore_eos=True, ctx_size=tokens + _PROMPT_ROOM)
         plan = requests(loaded.engine.model, specs, settings)
+        list(loaded.engine.generate([replace(request, n_predict=_WARM_UP) for request in plan]))
         started = time.perf_counter()
         done = [record for record in loaded.engine.generate(plan) if isinstance(record, Completion)]
         seconds = time.perf_counter() - started

@@ -103,7 +103,8 @@ def _steps(
         drawing = [sequence for sequence, start in enumerate(starts) if position + 1 >= len(start)]
         read = {sequence: start[position + 1] for sequence, start in enumerate(starts) if position + 1 < len(start)}
         draws = draw_all([chains[i] for i in drawing], [_drawable(rows[i]) for i in drawing], context.threads)
-        found = dict(zip(drawing, (draw.token_id for draw in draws), strict=True))
+        # where no logit is a number any token will do
+        found = dict(zip(drawing, (draw.token_id if draw else 0 for draw in draws), strict=True))
         if drawn is not None:
             for token_id in found.values():
                 drawn[token_id] += 1

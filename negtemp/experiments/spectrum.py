@@ -48,7 +48,7 @@ def spectrum(
     """
     if along < 0:
         raise UsageError(f"`along` is {along}; give a whole number of at least 0")
-    if replace(settings.filters(engine.model.vocabulary), mask=()).active:
+    if not settings.filters(engine.model.vocabulary).only_mask:
         raise UsageError("a spectrum is of the whole distribution: leave top-k, top-p, min-p and the penalty off")
     grid = sorted({Temperature.of_beta(beta).beta for beta in betas})
     plan = requests(

@@ -1,7 +1,9 @@
-// One pass over rows of logits, for negtemp/model/kernel.py: the statistics of a token, and its draw.
+// Draws and their statistics over rows of logits, for negtemp/model/kernel.py.
 //
-// A row is taken in pieces that stay in the first-level cache; pieces are shared out to threads, and what they tell is
-// added up in the order of the row, so that the number of threads moves no bit. Compile with -ffp-contract=off.
+// A row is taken in pieces that stay in the first-level cache: the first pass finds the extremes of a piece and, where
+// statistics are wanted, its sums; the second weighs what can be drawn; and what is above the drawn token is counted in
+// the pieces that hold any of it. Pieces are shared out to threads, and what they tell is added up in the order of the
+// row, so that the number of threads moves no bit. Compile with -ffp-contract=off.
 // The specifications are negtemp/theory/observation.py, and for the draw llama.cpp's samplers `logit_bias`, `temp` and
 // `dist`, as patches/ leave them. It leaves out every other sampler, and rows that hold NaN or +inf.
 //
@@ -50,39 +52,20 @@ const Level &best() {
 const Level *chosen_level = &best();
 const Level *weighing_level = agrees(*chosen_level) ? chosen_level : &plain;
 
-// ids `[count]`, ascending, that a piece must show as another value
-struct Barred {
-    const int32_t *ids;
-    int64_t count;
-
-    bool any(int64_t start, int64_t end) const {
-        const int32_t *next = std::lower_bound(ids, ids + count, int32_t(start));
-        return next != ids + count && *next < end;
-    }
+// one row, what is to be done with it, and what was found: `Turn` of negtemp/model/kernel.py, field by field
+struct Turn {
+    const float *row;
+    const int32_t *masked;  // ids, ascending, that cannot be drawn
+    int64_t masked_count;
+    void *numbers;  // as `negtemp_random` makes them
+    float temperature;  // as the sampler `temp` is given it; 0: the extreme logit of the lowest id
+    int32_t sign;  // of beta
+    int32_t token_id, status;  // REFUSED where nothing could be drawn, and no number was taken
+    double p;
+    double figures[5];  // as `summarise` says
 };
 
-// a piece of a row; in `copy`, where something in it is hidden
-const float *shown(const float *row, int64_t start, int64_t end, const Barred &barred, float value, bool hide_masks,
-                   float *copy) {
-    const bool any = barred.any(start, end);
-    if (!any && !hide_masks) return row + start;
-    std::copy(row + start, row + end, copy);
-    if (hide_masks) std::replace(copy, copy + (end - start), -INF, value);
-    const int32_t *next = std::lower_bound(barred.ids, barred.ids + barred.count, int32_t(start));
-    for (; next != barred.ids + barred.count && *next < end; ++next) copy[*next - start] = value;
-    return copy;
-}
-
-void join(Extremes &found, const Extremes &other) {
-    found.second_highest = std::max({found.second_highest, std::min(found.highest, other.highest), other.second_highest});
-    found.highest = std::max(found.highest, other.highest);
-    found.second_lowest = std::min({found.second_lowest, std::max(found.lowest, other.lowest), other.second_lowest});
-    found.lowest = std::min(found.lowest, other.lowest);
-    found.above += other.above;
-    found.has_nan |= other.has_nan;
-}
-
-const Extremes NOTHING = {-INF, -INF, INF, INF, 0, false};
+enum { DONE = 0, REFUSED = 1 };
 
 // what all of a piece says, and what is left of it where something could not be drawn
 struct Seen {
@@ -90,29 +73,77 @@ struct Seen {
     Sums sums;
 };
 
-Seen see(const float *row, int64_t start, int64_t end, float chosen, int sign, const Barred &barred) {
-    const Level &level = *chosen_level;
-    Seen found;
-    found.all = level.look(row + start, end - start, chosen);
-    found.drawable = found.all;
-    const bool masks = sign < 0 && found.all.lowest == -INF;
-    if (masks || barred.any(start, end)) {
-        float copy[PIECE];
-        const float *left = shown(row, start, end, barred, sign < 0 ? INF : -INF, masks, copy);
-        found.drawable = level.look(left, end - start, chosen);
+// the pieces of a row
+struct Pieces {
+    const Turn &turn;
+    const int64_t vocab;
+
+    static int64_t in(int64_t vocab) { return (vocab + PIECE - 1) / PIECE; }
+
+    int64_t count() const { return in(vocab); }
+    int64_t start(int64_t piece) const { return piece * PIECE; }
+    int64_t size(int64_t piece) const { return std::min(PIECE, vocab - start(piece)); }
+    const float *at(int64_t piece) const { return turn.row + start(piece); }
+    bool inverted() const { return turn.sign < 0; }
+
+    // with `value` in place of what is masked, and of -inf where `hides` says so; in `copy`, unless nothing is
+    const float *shown(int64_t piece, float value, bool hides, float *copy) const {
+        const int32_t *end = turn.masked + turn.masked_count;
+        const int32_t *next = std::lower_bound(turn.masked, end, int32_t(start(piece)));
+        const int64_t behind = start(piece) + size(piece);
+        if (!hides && (next == end || *next >= behind)) return at(piece);
+        std::copy(at(piece), at(piece) + size(piece), copy);
+        if (hides) std::replace(copy, copy + size(piece), -INF, value);
+        for (; next != end && *next < behind; ++next) copy[*next - start(piece)] = value;
+        return copy;
     }
-    found.sums = std::isfinite(found.all.highest) ? level.sum(row + start, end - start, found.all.highest) : Sums{0, 0};
-    return found;
+
+    // what can be drawn of a piece that was looked at; below zero -inf stays a mask
+    const float *drawable(int64_t piece, const Extremes &all, float *copy) const {
+        return shown(piece, inverted() ? INF : -INF, inverted() && all.lowest == -INF, copy);
+    }
+
+    Seen see(int64_t piece, bool sums) const {
+        Seen found;
+        found.all = chosen_level->look(at(piece), size(piece));
+        found.drawable = found.all;
+        float copy[PIECE];
+        const float *left = drawable(piece, found.all, copy);
+        if (left != at(piece)) found.drawable = chosen_level->look(left, size(piece));
+        found.sums = sums && std::isfinite(found.all.highest)
+                         ? chosen_level->sum(at(piece), size(piece), found.all.highest)
+                         : Sums{0, 0};
+        return found;
+    }
+
+    // how many logits are greater than that of the drawn token
+    int64_t above(int64_t piece, const Seen &seen) const {
+        const float chosen = turn.row[turn.token_id];
+        return seen.all.highest > chosen ? chosen_level->above(at(piece), size(piece), chosen) : 0;
+    }
+};
+
+void join(Extremes &found, const Extremes &other) {
+    found.second_highest = std::max({found.second_highest, std::min(found.highest, other.highest), other.second_highest});
+    found.highest = std::max(found.highest, other.highest);
+    found.second_lowest = std::min({found.second_lowest, std::max(found.lowest, other.lowest), other.second_lowest});
+    found.lowest = std::min(found.lowest, other.lowest);
+    found.has_nan |= other.has_nan;
 }
 
-// of one row: the highest logit, the sums of w and of w (z - highest), the gap, how many are above; false: no numbers
-bool summarise(const Seen *seen, int64_t pieces, int sign, double *found) {
+const Extremes NOTHING = {-INF, -INF, INF, INF, false};
+
+// the highest logit (NaN where there are no numbers), the sums of w and of w (z - highest), the gap, how many are above
+void summarise(const Seen *seen, int64_t pieces, int sign, int64_t above, double *found) {
     Extremes all = NOTHING, drawable = NOTHING;
     for (int64_t piece = 0; piece < pieces; ++piece) {
         join(all, seen[piece].all);
         join(drawable, seen[piece].drawable);
     }
-    if (all.has_nan || !std::isfinite(all.highest)) return false;
+    if (all.has_nan || !std::isfinite(all.highest)) {
+        found[0] = std::numeric_limits<double>::quiet_NaN();
+        return;
+    }
     double total = 0, distance = 0;
     for (int64_t piece = 0; piece < pieces; ++piece) {
         const Sums &sums = seen[piece].sums;
@@ -128,123 +159,174 @@ bool summarise(const Seen *seen, int64_t pieces, int sign, double *found) {
     found[1] = total;
     found[2] = distance;
     found[3] = std::isfinite(gap) ? gap : 0.0;
-    found[4] = double(all.above);
-    return true;
+    found[4] = double(above);
 }
-
-int64_t pieces_of(int64_t vocab) { return (vocab + PIECE - 1) / PIECE; }
 
 // fewer pieces than this are done before another thread has woken up
 constexpr int64_t FEW = 8;
 
 int useful(int threads, int64_t pieces) { return int(std::max<int64_t>(1, std::min<int64_t>(threads, pieces / FEW))); }
 
+// a sum over pieces, which are shared out to threads; each tells what it adds
+template <typename Take> int64_t over_pieces(int64_t count, int threads, const Take &take) {
+    int64_t found = 0;
+    if (threads == 1) {
+        for (int64_t piece = 0; piece < count; ++piece) found += take(piece);
+        return found;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) reduction(+ : found)
+#endif
+    for (int64_t piece = 0; piece < count; ++piece) found += take(piece);
+    return found;
+}
+
 // one draw under way
 struct Drawing {
-    const float *row;
-    int64_t vocab;
-    Barred masked;
+    Pieces pieces;
     const Seen *seen;
     Weighing how;
 
-
     bool reaches(int64_t piece) const {
         const Extremes &drawable = seen[piece].drawable;
-        return how.temperature > 0 ? drawable.highest >= how.limit : drawable.lowest <= how.limit;
+        return pieces.inverted() ? drawable.lowest <= how.limit : drawable.highest >= how.limit;
     }
 
     double weigh(int64_t piece, float *weights) const {
-        const int64_t start = piece * PIECE, end = std::min(start + PIECE, vocab);
         if (!reaches(piece)) {
-            std::fill(weights, weights + (end - start), 0.0f);
+            std::fill(weights, weights + pieces.size(piece), 0.0f);
             return 0;
         }
         float copy[PIECE];
-        return weighing_level->weigh(shown(row, start, end, masked, -INF, false, copy), end - start, how, weights);
+        return weighing_level->weigh(pieces.shown(piece, -INF, false, copy), pieces.size(piece), how, weights);
     }
 };
 
 // finds what everything is weighed against; false where a logit is no number, or none may be drawn
-bool weighing(const float *row, int64_t vocab, const Barred &masked, float temperature, int threads, Seen *seen,
-              Weighing &how) {
-    const int64_t pieces = pieces_of(vocab);
-    const bool inverted = temperature < 0;
-    Extremes all = NOTHING, raw = NOTHING;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-        const int64_t start = piece * PIECE, end = std::min(start + PIECE, vocab);
-        float copy[PIECE];
-        seen[piece].all = chosen_level->look(row + start, end - start, 0);
-        seen[piece].drawable = seen[piece].all;
-        const bool masks = inverted && seen[piece].all.lowest == -INF;
-        if (masks || masked.any(start, end)) {
-            const float *left = shown(row, start, end, masked, inverted ? INF : -INF, masks, copy);
-            seen[piece].drawable = chosen_level->look(left, end - start, 0);
-        }
+bool prepare(Drawing &drawing) {
+    Extremes all = NOTHING, drawable = NOTHING;
+    for (int64_t piece = 0; piece < drawing.pieces.count(); ++piece) {
+        join(all, drawing.seen[piece].all);
+        join(drawable, drawing.seen[piece].drawable);
     }
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-        join(raw, seen[piece].all);
-        join(all, seen[piece].drawable);
-    }
-    how.temperature = temperature;
-    how.extreme = inverted ? all.lowest : all.highest / temperature;
-    const double extreme = inverted ? all.lowest : all.highest;
+    const bool inverted = drawing.pieces.inverted();
+    const float temperature = drawing.pieces.turn.temperature, extreme = inverted ? drawable.lowest : drawable.highest;
     // twice as far as a weight reaches, for what is rounded on the way
-    how.limit = float(extreme - 256.0 * temperature - std::copysign(1e-5 * std::fabs(extreme), temperature));
-    return !raw.has_nan && raw.highest < INF && std::isfinite(extreme) && std::isfinite(how.extreme);
+    const double reach = 256.0 * temperature + std::copysign(1e-5 * std::fabs(extreme), temperature);
+    drawing.how = {temperature, inverted ? extreme : extreme / temperature, float(extreme - reach)};
+    if (temperature == 0 || !std::isfinite(drawing.how.extreme)) drawing.how = {0, extreme, extreme};
+    return !all.has_nan && all.highest < INF && std::isfinite(extreme);
+}
+
+// the first of the tokens at the extreme
+void draw_extreme(const Drawing &drawing, Turn &turn) {
+    turn.p = 1;
+    for (int64_t piece = 0; piece < drawing.pieces.count(); ++piece) {
+        if (!drawing.reaches(piece)) continue;
+        float copy[PIECE];
+        const float *left = drawing.pieces.drawable(piece, drawing.seen[piece].all, copy);
+        const float *found = std::find(left, left + drawing.pieces.size(piece), drawing.how.extreme);
+        turn.token_id = int32_t(drawing.pieces.start(piece) + (found - left));
+        return;
+    }
 }
 
 // llama.cpp's own sums, term after term
-void draw_in_order(const Drawing &drawing, double random, int32_t &token_id, float &p) {
-    const int64_t pieces = pieces_of(drawing.vocab);
+void draw_in_order(const Drawing &drawing, double random, Turn &turn) {
     float weights[PIECE];
     double sum = 0, run = 0;
     auto each = [&](auto &&take) {
-        for (int64_t piece = 0; piece < pieces; ++piece) {
-            const int64_t start = piece * PIECE, count = std::min(PIECE, drawing.vocab - start);
+        for (int64_t piece = 0; piece < drawing.pieces.count(); ++piece) {
             drawing.weigh(piece, weights);
-            for (int64_t i = 0; i < count; ++i) {
-                if (take(start + i, weights[i])) return;
+            for (int64_t i = 0; i < drawing.pieces.size(piece); ++i) {
+                if (take(drawing.pieces.start(piece) + i, weights[i])) return;
             }
         }
     };
     each([&](int64_t, float w) { sum += w; return false; });
-    token_id = int32_t(drawing.vocab - 1);
+    turn.token_id = int32_t(drawing.pieces.vocab - 1);
     float found = 0;
     each([&](int64_t id, float w) {
         run += w;
         if (run < sum * random) return false;
-        token_id = int32_t(id);
+        turn.token_id = int32_t(id);
         found = w;
         return true;
     });
-    p = float(found / sum);
+    turn.p = float(found / sum);
 }
 
 // the same from sums in another order, where these cannot differ in what they lead to; false where they could
-bool draw_by_pieces(const Drawing &drawing, double random, const double *sums, int32_t &token_id, float &p) {
-    const int64_t pieces = pieces_of(drawing.vocab);
-    const double margin = 3 * HALF_ULP * double(drawing.vocab + 64);
+bool draw_by_pieces(const Drawing &drawing, double random, const double *sums, Turn &turn) {
+    const int64_t pieces = drawing.pieces.count();
+    const double margin = 3 * HALF_ULP * double(drawing.pieces.vocab + 64);
     double sum = 0, run = 0;
     for (int64_t piece = 0; piece < pieces; ++piece) sum += sums[piece];
     const double least = sum * random * (1 - margin), most = sum * random * (1 + margin);
     float weights[PIECE];
     for (int64_t piece = 0; piece < pieces; run += sums[piece], ++piece) {
         if ((run + sums[piece]) * (1 + margin) < least) continue;
-        const int64_t start = piece * PIECE, count = std::min(PIECE, drawing.vocab - start);
         drawing.weigh(piece, weights);
         double here = run;
-        for (int64_t i = 0; i < count; ++i) {
+        for (int64_t i = 0; i < drawing.pieces.size(piece); ++i) {
             here += weights[i];
             if (here * (1 + margin) < least) continue;
-            token_id = int32_t(start + i);
-            p = float(weights[i] / (sum * (1 - margin)));
-            return here * (1 - margin) >= most && p == float(weights[i] / (sum * (1 + margin)));
+            turn.token_id = int32_t(drawing.pieces.start(piece) + i);
+            turn.p = float(weights[i] / (sum * (1 - margin)));
+            return here * (1 - margin) >= most && turn.p == float(weights[i] / (sum * (1 + margin)));
         }
     }
     return false;
+}
+
+double next_number(void *numbers) {
+    return std::uniform_real_distribution<double>(0.0f, 1.0f)(*static_cast<std::mt19937 *>(numbers));
+}
+
+void draw_weighed(const Drawing &drawing, int threads, Turn &turn) {
+    static thread_local std::vector<double> kept;
+    kept.resize(drawing.pieces.count());
+    double *sums = kept.data();
+    over_pieces(drawing.pieces.count(), threads, [&](int64_t piece) {
+        float weights[PIECE];
+        sums[piece] = drawing.weigh(piece, weights);
+        return 0;
+    });
+    const double random = next_number(turn.numbers);
+    if (!draw_by_pieces(drawing, random, sums, turn)) draw_in_order(drawing, random, turn);
+}
+
+// draws a token of one row unless it is `given`, and says what the row says about it
+void take(Turn &turn, int64_t vocab, bool given, bool statistics, int threads) {
+    static thread_local std::vector<Seen> kept;
+    Drawing drawing = {{turn, vocab}, nullptr, {}};
+    const int64_t count = drawing.pieces.count();
+    threads = useful(threads, count);
+    kept.resize(count);
+    Seen *seen = kept.data();
+    drawing.seen = seen;
+    over_pieces(count, threads, [&](int64_t piece) { seen[piece] = drawing.pieces.see(piece, statistics); return 0; });
+    if (!given) {
+        turn.status = prepare(drawing) ? DONE : REFUSED;
+        if (turn.status == REFUSED) return;
+        drawing.how.temperature == 0 ? draw_extreme(drawing, turn) : draw_weighed(drawing, threads, turn);
+    }
+    if (!statistics) return;
+    const int64_t above =
+        over_pieces(count, threads, [&](int64_t piece) { return drawing.pieces.above(piece, seen[piece]); });
+    summarise(seen, count, turn.sign, above, turn.figures);
+}
+
+// rows side by side where there are as many as threads; never a team within a team, which is made anew every time
+void take_all(int64_t count, Turn *const *turns, int64_t vocab, bool given, bool statistics, int threads) {
+    if (count < threads || threads == 1) {
+        for (int64_t row = 0; row < count; ++row) take(*turns[row], vocab, given, statistics, threads);
+        return;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+#endif
+    for (int64_t row = 0; row < count; ++row) take(*turns[row], vocab, given, statistics, 1);
 }
 
 }  // namespace
@@ -253,85 +335,27 @@ bool draw_by_pieces(const Drawing &drawing, double random, const double *sums, i
 using namespace negtemp;
 
 // raised whenever a function below changes its meaning
-EXPORTED int negtemp_version() { return 2; }
+EXPORTED int negtemp_version() { return 3; }
 
 EXPORTED const char *negtemp_level() { return chosen_level->name; }
 
 // whether the draw is computed at that level as well, or by the C library's expf one by one
 EXPORTED int negtemp_level_weighs() { return weighing_level == chosen_level; }
 
-// `signs` of beta, `[count]`; `found` `[count, 5]` as `summarise` says; `barred` and `barred_counts` `[count]`
-EXPORTED void negtemp_observe(int64_t count, const float *const *rows, int64_t vocab, const int32_t *token_ids,
-                              const int32_t *signs, const int32_t *const *barred, const int64_t *barred_counts,
-                              int threads, double *found) {
-    const int64_t pieces = pieces_of(vocab);
-    static thread_local std::vector<Seen> kept;
-    kept.resize(count * pieces);
-    Seen *seen = kept.data();
-    threads = useful(threads, count * pieces);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t index = 0; index < count * pieces; ++index) {
-        const int64_t row = index / pieces, start = index % pieces * PIECE;
-        const Barred hidden = {barred[row], barred_counts[row]};
-        const float chosen = rows[row][token_ids[row]];
-        seen[index] = see(rows[row], start, std::min(start + PIECE, vocab), chosen, signs[row], hidden);
-    }
-    for (int64_t row = 0; row < count; ++row) {
-        if (!summarise(seen + row * pieces, pieces, signs[row], found + 5 * row))
-            found[5 * row] = std::numeric_limits<double>::quiet_NaN();
-    }
+// a draw of each of `turns` `[count]`, whose rows are `[vocab]`, with its statistics where they are wanted
+EXPORTED void negtemp_draw(int64_t count, Turn *const *turns, int64_t vocab, int statistics, int threads) {
+    take_all(count, turns, vocab, false, statistics != 0, threads);
+}
+
+// the statistics of the tokens that `turns` hold
+EXPORTED void negtemp_observe(int64_t count, Turn *const *turns, int64_t vocab, int threads) {
+    take_all(count, turns, vocab, true, true, threads);
 }
 
 // the numbers of llama.cpp's `dist`, which are those of this C++ library
 EXPORTED void *negtemp_random(uint32_t seed) { return new std::mt19937(seed); }
 
 EXPORTED void negtemp_random_free(void *random) { delete static_cast<std::mt19937 *>(random); }
-
-EXPORTED double negtemp_random_next(void *random) {
-    return std::uniform_real_distribution<double>(0.0f, 1.0f)(*static_cast<std::mt19937 *>(random));
-}
-
-// 1 where a logit is no number, or none may be drawn: then nothing is drawn here, and no number taken from `numbers`
-EXPORTED int negtemp_draw(const float *row, int64_t vocab, const int32_t *masked, int64_t masked_count,
-                          float temperature, void *numbers, int threads, int32_t *token_id, float *p) {
-    const int64_t pieces = pieces_of(vocab);
-    threads = useful(threads, pieces);
-    static thread_local std::vector<Seen> kept_seen;
-    static thread_local std::vector<double> kept_sums;
-    kept_seen.resize(pieces);
-    kept_sums.resize(pieces);
-    Drawing drawing = {row, vocab, {masked, masked_count}, kept_seen.data(), {}};
-    if (!weighing(row, vocab, drawing.masked, temperature, threads, kept_seen.data(), drawing.how)) return 1;
-    double *sums = kept_sums.data();
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-        float weights[PIECE];
-        sums[piece] = drawing.weigh(piece, weights);
-    }
-    const double random = negtemp_random_next(numbers);
-    if (!draw_by_pieces(drawing, random, sums, *token_id, *p)) draw_in_order(drawing, random, *token_id, *p);
-    return 0;
-}
-
-// draws of several rows, each as above: rows side by side where there are as many as threads. Everything is `[count]`.
-EXPORTED void negtemp_draw_all(int64_t count, const float *const *rows, int64_t vocab, const int32_t *const *masked,
-                               const int64_t *masked_counts, const float *temperatures, void *const *numbers,
-                               int threads, int32_t *token_ids, float *ps, int32_t *statuses) {
-    const bool by_row = count >= threads;
-    const int within = by_row ? 1 : threads;
-    auto draw = [&](int64_t row) {
-        statuses[row] = negtemp_draw(rows[row], vocab, masked[row], masked_counts[row], temperatures[row],
-                                     numbers[row], within, &token_ids[row], &ps[row]);
-    };
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (by_row && threads > 1)
-#endif
-    for (int64_t row = 0; row < count; ++row) draw(row);
-}
 
 // for the test that holds expf to the C library's
 EXPORTED void negtemp_exponentials(const float *x, int64_t count, float *found) {

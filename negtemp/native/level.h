@@ -12,7 +12,6 @@ constexpr int64_t PIECE = 2048;
 // what one look at a piece tells; -inf and +inf where it holds less than two logits
 struct Extremes {
     float highest, second_highest, lowest, second_lowest;
-    int64_t above;  // logits greater than the one that was chosen
     bool has_nan;
 };
 
@@ -33,7 +32,9 @@ constexpr float UNDERFLOW_AT = -104.0f;
 
 struct Level {
     const char *name;
-    Extremes (*look)(const float *z, int64_t count, float chosen);
+    Extremes (*look)(const float *z, int64_t count);
+    // how many are greater than `chosen`
+    int64_t (*above)(const float *z, int64_t count, float chosen);
     Sums (*sum)(const float *z, int64_t count, float peak);
     // the sum of the weights, which are written to `weights`
     double (*weigh)(const float *z, int64_t count, const Weighing &how, float *weights);

@@ -63,10 +63,10 @@ inline void take_low(Extremes &found, float z) {
     found.lowest = smaller(found.lowest, z);
 }
 
-Extremes look(const float *z, int64_t count, float chosen) {
+Extremes look(const float *z, int64_t count) {
     const Floats none{};
     Floats highest = none - INF, second_highest = highest, lowest = none + INF, second_lowest = lowest;
-    Ints above{}, broken{};
+    Ints broken{};
     int64_t at = 0;
     for (; at + LANES <= count; at += LANES) {
         const Floats v = load<Floats>(z + at);
@@ -74,24 +74,30 @@ Extremes look(const float *z, int64_t count, float chosen) {
         highest = larger(highest, v);
         second_lowest = smaller(second_lowest, larger(lowest, v));
         lowest = smaller(lowest, v);
-        above -= v > chosen;
         broken |= v != v;
     }
-    Extremes found{-INF, -INF, INF, INF, 0, false};
+    Extremes found{-INF, -INF, INF, INF, false};
     for (int lane = 0; lane < LANES; ++lane) {
         take_high(found, highest[lane]);
         take_high(found, second_highest[lane]);
         take_low(found, lowest[lane]);
         take_low(found, second_lowest[lane]);
-        found.above += above[lane];
         found.has_nan |= broken[lane] != 0;
     }
     for (; at < count; ++at) {
         take_high(found, z[at]);
         take_low(found, z[at]);
-        found.above += z[at] > chosen;
         found.has_nan |= z[at] != z[at];
     }
+    return found;
+}
+
+int64_t above(const float *z, int64_t count, float chosen) {
+    Ints vectors{};
+    int64_t at = 0, found = 0;
+    for (; at + LANES <= count; at += LANES) vectors -= load<Floats>(z + at) > chosen;
+    for (int lane = 0; lane < LANES; ++lane) found += vectors[lane];
+    for (; at < count; ++at) found += z[at] > chosen;
     return found;
 }
 
@@ -273,6 +279,6 @@ double weigh(const float *z, int64_t count, const Weighing &how, float *weights)
 
 }  // namespace
 
-const Level NEGTEMP_LEVEL = {NEGTEMP_NAME, look, sum, weigh, exponentials};
+const Level NEGTEMP_LEVEL = {NEGTEMP_NAME, look, above, sum, weigh, exponentials};
 
 }  // namespace negtemp

@@ -35,6 +35,14 @@ class Observed(NamedTuple):
 NOTHING = Observed(math.nan, 0, math.nan, 0.0)
 
 
+def gap_among(logits: Row, beta: float) -> float:
+    """The gap of what can be drawn, any number of finite logits; 0 where there are less than two."""
+    if len(logits) < 2 or not beta:
+        return 0.0
+    first, second = np.partition(logits, 1)[:2] if beta < 0 else np.partition(logits, -2)[-2:]
+    return float(second) - float(first)
+
+
 class Observer:
     """Observes one row of logits after the other, all of one vocabulary. Not for two threads at once."""
 

@@ -1,79 +1,67 @@
-"""One request under way: its sampler chain, what it has emitted, the statistics of its tokens, and its records.
+"""One request under way: what draws for it, what it has emitted, the statistics of its tokens, and its records.
 
-Statistics come from the raw logits, before any filter (`theory.observation`), all rows of a step at once: by the
-compiled loops where they are, else by numpy. It leaves out the decode that makes the logits, which many generations
-share (`scheduler`).
+Statistics come from the raw logits, before any filter (`theory.observation`): the compiled loops find them as they
+draw. It leaves out the decode that makes the logits, which many generations share (`scheduler`).
 """
 
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import median
 
-from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Request
 from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all
-from negtemp.model.kernel import Drawn, Kernel
+from negtemp.model.kernel import Drawn
 from negtemp.model.llama.context import Logits
 from negtemp.model.llama.model import Model
 from negtemp.printable import printable
 from negtemp.records import Completion, Step, Stop
 from negtemp.theory.coherence import longest_repeat
-from negtemp.theory.observation import Observed, Observer
-
-# rows that wait at most, and their float32 values: 512 KiB
-_MOST_ROWS, _MOST_VALUES = 64, 131072
-_LARGE_VOCABULARY = 16384
-_LONGEST_SECONDS = 0.02
+from negtemp.theory.observation import Observed, Observer, gap_among
 
 
-Seen = tuple[Logits, Draw, float]
-"""The logits `[vocab]`, what was drawn from them, and beta."""
-
-
-def drawn(generations: Sequence["Generation"], rows: Sequence[Logits], threads: int) -> list[Draw]:
-    """What each generation draws next from its `[vocab]` logits, all of one step."""
-    return draw_all([generation._chain for generation in generations], rows, threads)
-
-
-class Statistics:
-    """Observes rows of one vocabulary. Not for two threads at once."""
-
-    def __init__(self, kernel: Kernel | None, vocab: int, threads: int) -> None:
-        self._kernel, self._threads = kernel, threads
-        self._observer = Observer(vocab)
-
-    def observe(self, seen: Sequence[Seen]) -> list[Observed]:
-        """What each row says about its token, in order."""
-        # filters leave a mask of the whole vocabulary, which the loops do not take
-        if self._kernel is None or any(draw.left_out is not None for _, draw, _ in seen):
-            return [self._observer.observe(row, draw.token_id, beta, draw.barred) for row, draw, beta in seen]
-        drawn = [Drawn(row, draw.token_id, beta, draw.masked) for row, draw, beta in seen]
-        return self._kernel.observe(drawn, self._threads) if drawn else []
-
-
-class Buffers:
-    """What the generations of one model draw and observe with, one after the other: so it stays in the caches."""
+class Sampling:
+    """Draws for all generations of one model, and observes what was drawn. Not for two threads at once."""
 
     def __init__(self, model: Model, threads: int) -> None:
-        self.threads = threads
         self.candidates = Candidates(model.library.api, model.vocabulary.size)
-        self.statistics = Statistics(kernel.find(model.library), model.vocabulary.size, threads)
+        self._threads = threads
+        self._kernel = kernel.find(model.library)
+        self._observer = Observer(model.vocabulary.size)
+
+    def draw(self, generations: Sequence["Generation"], rows: Sequence[Logits]) -> list[tuple[Draw, Observed] | None]:
+        """The next token of each from its `[vocab]` logits, and what these say; None where they are no distribution."""
+        draws = draw_all([generation.chain for generation in generations], rows, self._threads, observes=True)
+        return [
+            draw and self._observed(draw, row, generation.request.temperature.beta)
+            for draw, row, generation in zip(draws, rows, generations, strict=True)
+        ]
+
+    def _observed(self, draw: Draw, row: Logits, beta: float) -> tuple[Draw, Observed] | None:
+        seen = draw.observed or self._observe(draw, row, beta)
+        return None if math.isnan(seen.entropy) else (draw, seen)
+
+    def _observe(self, draw: Draw, row: Logits, beta: float) -> Observed:
+        left_out = draw.left_out
+        if self._kernel is None:
+            return self._observer.observe(row, draw.token_id, beta, draw.masked if left_out is None else left_out)
+        # the loops take few masked ids, not a mask of the whole vocabulary
+        at = beta if left_out is None else 0.0
+        (seen,) = self._kernel.observe([Drawn(row, draw.token_id, at, draw.masked)], self._threads)
+        return seen if left_out is None else seen._replace(gap=gap_among(row[~left_out], beta))
 
 
 class Generation:
     """One request in the slot (the cache's sequence) `slot`. Close it: it holds a chain of C samplers."""
 
-    def __init__(self, model: Model, request: Request, slot: int, buffers: Buffers) -> None:
+    def __init__(self, model: Model, request: Request, slot: int, candidates: Candidates) -> None:
         self.request, self.slot = request, slot
         self.stop: Stop | None = None
-        self.error: str | None = None
         self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
-        self._chain = Chain(
-            model.library, model.vocabulary.size, request.temperature, request.filters, request.seed,
-            buffers.candidates, buffers.threads,
+        self.chain = Chain(
+            model.library, model.vocabulary.size, request.temperature, request.filters, request.seed, candidates
         )  # fmt: skip
         self._token_ids: list[int] = []
         self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
@@ -83,30 +71,21 @@ class Generation:
         """What to decode next: its last token, that token's position, its slot."""
         return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
 
-    @property
-    def count(self) -> int:
-        """How many tokens it has drawn."""
-        return len(self._token_ids)
-
-    def take(self, draw: Draw) -> None:
-        """The next token, as it was drawn."""
-        self._token_ids.append(draw.token_id)
+    def take(self, draw: Draw, seen: Observed) -> Step:
+        """Go on by a token; its record."""
+        position, token_id = len(self._token_ids), draw.token_id
+        self._token_ids.append(token_id)
         self._latest = time.perf_counter()
         self._first = self._first or self._latest
-        self.stop = self._stop(draw.token_id)
-
-    def record(self, position: int, draw: Draw, seen: Observed) -> Step:
-        """The record of what it drew as token number `position`. Raises DecodeError where logits are no numbers."""
-        if math.isnan(seen.entropy):
-            raise DecodeError("the model computes logits that are not numbers; its file is corrupt or not supported")
+        self.stop = self._stop(token_id)
         self._logprob += seen.logprob
         self._rank += seen.rank
         self._entropy += seen.entropy
         return Step(
-            sequence=self.request.sequence, position=position, token_id=draw.token_id,
-            raw=self._vocabulary.piece(draw.token_id), logprob=seen.logprob, rank=seen.rank, entropy=seen.entropy,
+            sequence=self.request.sequence, position=position, token_id=token_id,
+            raw=self._vocabulary.piece(token_id), logprob=seen.logprob, rank=seen.rank, entropy=seen.entropy,
             gap=seen.gap, sampled_logprob=draw.logprob,
-            centroid_percentile=self._centroid[draw.token_id] if self._centroid else None,
+            centroid_percentile=self._centroid[token_id] if self._centroid else None,
         )  # fmt: skip
 
     def _stop(self, token_id: int) -> Stop | None:
@@ -135,47 +114,4 @@ class Generation:
         )  # fmt: skip
 
     def close(self) -> None:
-        self._chain.close()
-
-
-class DeferredStatistics:
-    """Tokens that are drawn and not yet observed, in their order, each with its logits.
-
-    Rows are observed many at a time, on all threads. Of a small vocabulary they are kept over several decodes, as many
-    as fit half of a second-level cache, for 20 ms at most: after a decode the code and the buffers are gone from the
-    processor's caches, and most of what one token's statistics cost would be bringing them back. Of a large one they
-    are not copied, and have to be observed before the next decode.
-    """
-
-    def __init__(self, vocab: int, statistics: Statistics) -> None:
-        self._statistics = statistics
-        self.borrows = vocab >= _LARGE_VOCABULARY
-        self._most = _MOST_ROWS if self.borrows else min(_MOST_ROWS, _MOST_VALUES // vocab)
-        self._waiting: list[tuple[Generation, int, Draw, Logits]] = []
-        self._due = 0.0
-
-    def add(self, generation: Generation, draw: Draw, logits: Logits) -> None:
-        """A draw from `[vocab]` logits, which may be overwritten afterwards unless it `borrows` them."""
-        position = generation.count
-        generation.take(draw)
-        if not self._waiting:
-            self._due = time.perf_counter() + _LONGEST_SECONDS
-        self._waiting.append((generation, position, draw, logits if self.borrows else logits.copy()))
-
-    @property
-    def due(self) -> bool:
-        """Whether no more may wait, or none any longer."""
-        return len(self._waiting) >= self._most or time.perf_counter() >= self._due
-
-    def steps(self) -> Iterator[Step]:
-        """Observe all that waits; a generation whose logits are no numbers has an `error` from then on, and no step."""
-        waiting, self._waiting = self._waiting, []
-        seen = self._statistics.observe(
-            [(logits, draw, generation.request.temperature.beta) for generation, _, draw, logits in waiting]
-        )
-        for (generation, position, draw, _), observed in zip(waiting, seen, strict=True):
-            if generation.error is None:
-                try:
-                    yield generation.record(position, draw, observed)
-                except DecodeError as error:
-                    generation.error = str(error)
+        self.chain.close()

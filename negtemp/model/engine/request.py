@@ -4,7 +4,7 @@ Plain values; `sampler` builds the chain in C.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from negtemp.errors import ModelError, NegtempError, PromptError, UsageError
 from negtemp.theory.temperature import Temperature
@@ -37,9 +37,9 @@ class Filters:
                 raise UsageError(f"`{name}` is {value}; give a number from {lowest:g} to {highest:g}")
 
     @property
-    def active(self) -> bool:
-        """Whether any token may be left out or moved before temperature."""
-        return self != Filters()
+    def only_mask(self) -> bool:
+        """Whether nothing but a mask is set, at most."""
+        return replace(self, mask=()) == Filters()
 
 
 def check_seed(seed: int) -> int:

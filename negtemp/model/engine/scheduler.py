@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from negtemp.model.engine.decode_timing import DecodeTiming
-from negtemp.model.engine.generation import Buffers, DeferredStatistics, Generation, drawn
+from negtemp.model.engine.generation import Generation, Sampling
 from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
+from negtemp.model.engine.sampler import no_distribution
 from negtemp.model.llama.context import Context, Logits
 from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Failure, Step
@@ -46,8 +47,7 @@ class Scheduler:
         self._model, self._context, self._shape = model, context, shape
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
-        self._buffers = Buffers(model, context.threads)
-        self._deferred = DeferredStatistics(model.vocabulary.size, self._buffers.statistics)
+        self._sampling = Sampling(model, context.threads)
         self._waiting: Request | None = None
         self._padding = timing.widest(shape.slots)
         self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
@@ -104,7 +104,7 @@ class Scheduler:
     def _start(self, request: Request) -> tuple[Generation, Logits]:
         if self._shape.alone:
             self._context.clear()
-        generation = Generation(self._model, request, self._free.pop(), self._buffers)
+        generation = Generation(self._model, request, self._free.pop(), self._sampling.candidates)
         self._live.append(generation)
         return generation, self._prefixes.use(request.prompt_token_ids, generation.slot)
 
@@ -114,20 +114,16 @@ class Scheduler:
         return list(zip(self._live, rows, strict=True))
 
     def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
-        draws = drawn([g for g, _ in drawing], [logits for _, logits in drawing], self._buffers.threads)
-        for (generation, logits), draw in zip(drawing, draws, strict=True):
-            self._deferred.add(generation, draw, logits)
-            if generation.stop is not None or self._deferred.due:
-                yield from self._deferred.steps()
-            if generation.error is not None:
-                yield _failed(generation.request, generation.error)
+        generations, rows = zip(*drawing, strict=True)
+        for generation, drawn in zip(generations, self._sampling.draw(generations, rows), strict=True):
+            if drawn is None:
+                yield _failed(generation.request, str(no_distribution()))
                 self._retire(generation)
                 continue
+            yield generation.take(*drawn)
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)
-        if self._deferred.borrows:
-            yield from self._deferred.steps()
 
     def _retire(self, generation: Generation) -> None:
         generation.close()
