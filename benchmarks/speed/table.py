@@ -12,6 +12,7 @@ from speed.rows import Row, Rows
 
 MODELS = {
     "tiny": "bundled, 2.6M", "1b": "1.1B shape, Q4_0", "7b": "7B shape, Q4_0",
+    "smollm2": "SmolLM2, 49,152", "qwen": "Qwen2.5-Coder, 151,936", "gemma3": "Gemma 3 270M, 262,144",
 }  # fmt: skip
 
 
@@ -24,11 +25,21 @@ def render(rows: Rows, machine: Mapping[str, str]) -> str:
 
 def one_sequence(rows: Rows) -> str:
     lines = [
-        [MODELS[model], *_speeds(ours, theirs), _ratio(ours, theirs), len(ours), _peak(ours), _peak(theirs)]
-        for (model, _), ours, theirs in _sides(rows, "one-sequence", "negtemp", "llama-bench")
+        [MODELS[model], at, *_speeds(ours, theirs), _ratio(ours, theirs), len(ours), _peak(ours), _peak(theirs)]
+        for program, at in (("negtemp", "-0.001"), ("negtemp at T=1", "1"))
+        for (model, _), ours, theirs in _sides(rows, "one-sequence", program, "llama-bench")
     ]
-    names = ["model", "negtemp, tokens/s", "llama-bench, tokens/s", "ratio", "rounds", "negtemp, MiB", "bench, MiB"]
-    return _table("One sequence at T = -0.001", names, lines)
+    names = [
+        "model",
+        "T",
+        "negtemp, tokens/s",
+        "llama-bench, tokens/s",
+        "ratio",
+        "rounds",
+        "negtemp, MiB",
+        "bench, MiB",
+    ]
+    return _table("One sequence", names, lines)
 
 
 def batched(rows: Rows) -> str:
