@@ -33,12 +33,12 @@ class Walk(NamedTuple):
 WALKS = (
     Walk("what happens to --temp -0.001, from the command line to the C sampler", 7, (
         ("cli/run.py", "temp:"), ("cli/options.py", "def temperature("), ("theory/temperature.py", "class Temperature"),
-        ("experiments/generate.py", "def generate("), ("model/engine/engine.py", "class Engine"),
-        ("model/engine/scheduler.py", "class Scheduler"), ("model/engine/sampler.py", "llama_sampler_init_temp"),
+        ("experiments/generate.py", "def generate("), ("model/engine/engine.py", "class Scheduler"),
+        ("model/engine/sampler.py", "llama_sampler_init_temp"), ("model/kernel.py", "negtemp_draw"),
     )),
     Walk("when a token is suspect", 5, (
-        ("experiments/audit.py", "def suspects"), ("theory/level.py", "suspect"), ("theory/ranking.py", "THRESHOLD"),
-        ("records/audit.py", "def suspect"),
+        ("experiments/audit.py", "def suspect_count"), ("theory/level.py", "suspect"),
+        ("theory/ranking.py", "THRESHOLD"), ("records/audit.py", "def suspect"),
     )),
     Walk("what ends a sweep on Ctrl-C", 4, (
         ("cli/sweep_runner.py", "graceful_stop"), ("cli/interruption.py", "def graceful_stop"),
@@ -53,7 +53,7 @@ WALKS = (
     )),
     Walk("add a sampling option", 3, (
         ("experiments/settings.py", "class Settings"), ("model/engine/request.py", "class Filters"),
-        ("model/engine/sampler.py", "def _samplers"),
+        ("model/engine/sampler.py", "def _filters"),
     )),
 )  # fmt: skip
 

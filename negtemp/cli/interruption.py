@@ -1,9 +1,12 @@
 """Ctrl-C, SIGTERM and SIGUSR1 during a long run: the first ends it in order, the second at once.
 
-The first sets an event, and the run ends once what has begun is finished. Python runs no handler while llama.cpp
-computes, so a thread reads the signals from a pipe: it says what is going on where that takes long, and ends the
-process at the second signal whatever the main thread is doing. What is saved by then is whole. SIGUSR1 is what Slurm
-sends before a job's time is up (`#SBATCH --signal`).
+The first sets an event, which a run looks at before it begins another unit (`runs.execution.Run`): here no more begins,
+and workers are told to stop behind what they are at. All that is finished is saved, and the command says how to go on
+and exits with 130. Worker processes have a session of their own, which a terminal's Ctrl-C does not reach.
+
+Python runs no handler while llama.cpp computes, so a thread reads the signals from a pipe: it says what is going on
+where that takes long, and ends the process at the second signal whatever the main thread is doing. What is saved by
+then is whole. SIGUSR1 is what Slurm sends before a job's time is up (`#SBATCH --signal`).
 """
 
 import contextlib

@@ -121,18 +121,18 @@ class _RunningAudit:
         return f"nothing can be said: {standing}, and the model {saying}"
 
     @property
-    def suspects(self) -> int:
+    def suspect_count(self) -> int:
         """How many tokens at the top of the order are suspect."""
         wanted = self.settings.number(len(self.survey.score))
         if wanted is not None:
             return wanted
-        if not self._has_threshold:
+        if not self._scores_are_distances:
             return round(_FIELD_SHARE * len(self.survey.score))
         return int((self.survey.score >= ranking.THRESHOLD).sum())
 
     @property
-    def _has_threshold(self) -> bool:
-        """Whether scores are distances; without a level or a token known to be unused they are ranks."""
+    def _scores_are_distances(self) -> bool:
+        """Without a level or a token known to be unused they are ranks, and no threshold means anything."""
         return self.survey.level is not None or not np.isnan(self.survey.structure)
 
     def ask(self, progress: ProgressHook, ask: Ask | None = None) -> None:
@@ -152,21 +152,21 @@ class _RunningAudit:
             answers = itertools.chain.from_iterable(asking.in_order(ask(asking.every_token(elicitor))))
             self._keep(progress(answers, len(self.order), "asking for every token"))
         elif self.problem is None and self.calibration.said:
-            suspects = sum(self.categories[i] in IN_TEXT for i in self.order[: self.suspects])
+            to_ask = sum(self.categories[i] in IN_TEXT for i in self.order[: self.suspect_count])
             fixed = self.settings.candidates is not None
-            plan = AskingPlan(tuple(in_text[:suspects] if fixed else in_text), tuple(elicitor.prompts))
+            plan = AskingPlan(tuple(in_text[:to_ask] if fixed else in_text), tuple(elicitor.prompts))
             with contextlib.closing(asking.in_order(ask(plan))) as windows:
-                walk = self._walk(windows, None if fixed else suspects)
-                self._keep(progress(walk, suspects, "asking for suspects"))
+                walk = self._walk(windows, None if fixed else to_ask)
+                self._keep(progress(walk, to_ask, "asking for suspects"))
 
     def _keep(self, answers: Iterable[Answer]) -> None:
         self.answers = {answer.token_id: answer for answer in answers}
 
-    def _walk(self, windows: Iterator[list[Answer]], suspects: int | None) -> Iterator[Answer]:
-        """Answers down the ranking, window by window, as far as `goes_on` says; all of them with `suspects` of None."""
+    def _walk(self, windows: Iterator[list[Answer]], to_ask: int | None) -> Iterator[Answer]:
+        """Answers down the ranking, window by window, as far as `goes_on` says; all of them with `to_ask` of None."""
         fewest = round(_FIELD_SHARE * len(self.survey.score))
         rates: list[float] = []
-        while suspects is None or goes_on(len(rates) * WINDOW, suspects, fewest, rates):
+        while to_ask is None or goes_on(len(rates) * WINDOW, to_ask, fewest, rates):
             answers = next(windows, None)
             if answers is None:
                 return
@@ -176,7 +176,7 @@ class _RunningAudit:
     def tokens(self) -> Iterator[AuditToken]:
         """A record for each token, from the most suspect on."""
         vocabulary = self.engine.model.vocabulary
-        count = 0 if self.problem else self.suspects
+        count = 0 if self.problem else self.suspect_count
         said = self.calibration.said
         shown = {int(i) for i in self.order[:count]} | self.answers.keys()
         parts = superstrings(vocabulary, shown)
@@ -196,7 +196,7 @@ class _RunningAudit:
         return {"thermal": found["mean_logit"], **found}
 
     def summary(self) -> Audit:
-        adaptive = self.settings.candidates is None and self._has_threshold
+        adaptive = self.settings.candidates is None and self._scores_are_distances
         return Audit(
             problem=self.problem, combined=self.survey.combined,
             reference=Reference(source=self.survey.reference.source, tokens=len(self.survey.reference.rows)),
@@ -206,28 +206,30 @@ class _RunningAudit:
 
     def _counts(self) -> Mapping[str, CategoryCounts]:
         """Figures by category, in the order of the literature's."""
-        count = 0 if self.problem else self.suspects
-        suspects = Counter(self.categories[i] for i in self.order[:count])
+        count = 0 if self.problem else self.suspect_count
+        suspect = Counter(self.categories[i] for i in self.order[:count])
         figures: dict[str, CategoryCounts] = {}
         for category, tokens in Counter(self.categories).items():
             p = [a.probability for i, a in self.answers.items() if self.categories[i] == category]
             verdicts = Counter(map(verdict, p)) if self.calibration.said else Counter()
             figures[category] = CategoryCounts(
-                tokens=tokens, candidates=suspects[category], verified=len(p), strong=verdicts["strong"],
+                tokens=tokens, candidates=suspect[category], verified=len(p), strong=verdicts["strong"],
                 weak=verdicts["weak"], rejected=verdicts["rejected"],
                 below_0_01=sum(x < CONFIRMED_BELOW for x in p) if self.calibration.said else 0,
             )  # fmt: skip
         return {category: figures[category] for category in TOKEN_CATEGORIES if category in figures}
 
 
-def goes_on(done: int, suspects: int, fewest: int, rates: Sequence[float]) -> bool:
+def goes_on(done: int, to_ask: int, fewest: int, rates: Sequence[float]) -> bool:
     """Whether another window is asked for, after `done` tokens of which the windows confirmed these shares.
+
+    Of the suspects `to_ask` can be asked for, and `fewest` tokens are asked for in any case.
 
     >>> goes_on(640, 3000, 640, [0.9, 0.05, 0.02])
     False
     """
     if done < fewest or not rates:
-        return done < max(fewest, suspects)
-    if done < suspects:
+        return done < max(fewest, to_ask)
+    if done < to_ask:
         return len(rates) < 2 or max(rates[-2:]) >= _GIVE_UP
     return rates[-1] >= _GO_ON

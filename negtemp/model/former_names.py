@@ -19,7 +19,7 @@ _MODULES: Mapping[str, str] = {
     "chat": "llama.chat",
     "context": "llama.context",
     "filters": "engine.request",
-    "generation": "engine.generation",
+    "generation": "engine.engine",
     "geometry": "weights.geometry",
     "gguf": "weights.gguf",
     "loaded": "llama.model",

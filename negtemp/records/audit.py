@@ -155,7 +155,7 @@ class Audit(Record):
     combined     the indicators that the score is made of
     reference    where the tokens known to be unused were found, and how many
     structure    probability that a token known to be unused outranks one that the model writes; None without any
-    threshold    score from which a token is a candidate; None where --candidates gave a number
+    threshold    score from which a token is suspect; None where --candidates gave a number
     controls     what asking for tokens in use showed, before any other was asked for
     categories   figures by category
     truth        against a file of counts, where one was given

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from negtemp.errors import UsageError
 from negtemp.model.llama.model import ALL_LAYERS
@@ -22,10 +22,16 @@ from negtemp.runs.store import Store
 from negtemp.runs.worker import Job, Plan
 from negtemp.runs.workers import Answer, Workers
 
-# the records of units, in order of completion; once the second says so, only of what has begun
-Run = Callable[[Iterator[Any], Callable[[], bool]], Iterator[Answer]]
-
 R = TypeVar("R", bound=Record)
+
+
+class Run(Protocol):
+    """What runs units wherever they are to be run."""
+
+    def __call__(self, units: Iterator[Any], stopping: Callable[[], bool]) -> Iterator[Answer]:
+        """The records of the units, in order of completion. It is asked before each unit whether to stop: from then on
+        what has begun is finished and nothing else begins.
+        """
 
 
 @dataclass(frozen=True, slots=True)

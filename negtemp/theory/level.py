@@ -108,10 +108,13 @@ class Level:
         return float((others > np.median(lowness[self.members])).mean()) <= _LOWER
 
     def scores(self, chord: Array | None = None) -> Array:
-        """1 at the level, from 1/2 on suspect, 0 for the median of the others and less beyond, `[vocab]`.
+        """A score of every token `[vocab]` that falls with its distance d from the level.
 
-        Which tokens are suspect is said by their logits alone. In which order, by the geometric mean of the distances
-        in logits and in direction, `chord` `[vocab]`, where the rows of the members point the same way too.
+            suspect    1 - d / (2 d_farthest)                                   1 at the level, 1/2 at the farthest
+            others     (1 - ln(d / d_nearest) / ln(d_median / d_nearest)) / 2   below 1/2, 0 at their median
+
+        d is the distance in logits. Where the rows of the members point the same way too it is the geometric mean of
+        that and of `chord` `[vocab]`, the distance in direction; who is suspect is decided by logits alone.
         """
         nearness = self.distance
         if chord is not None and np.median(chord[self.members]) <= TIGHT * np.nanquantile(chord, 0.9):

@@ -1,21 +1,58 @@
-"""Batched generation: requests in, steps and completions out.
+"""The engine's loop: requests in, records out, any number of sequences over one KV cache (continuous batching).
 
-`generate` decodes all its requests together, so the two signs of a comparison meet the same arithmetic; `stream` takes
-any number through a few slots. Every sequence has its own chain, temperature and seed. It leaves out how a batch is
-made up (`scheduler`) and which requests to make, which is `experiments`' work.
+An `Engine` hands its requests to a `Scheduler`, which keeps a fixed number of slots filled with `Generation`s. A step
+decodes one token of each live generation in one batch; `Sampling` draws the next ones and observes them, from the raw
+logits, before any filter (`theory.observation`). A generation that ends frees its cells and the next request enters,
+its prompt decoded between two steps. Requests are taken one at a time, so memory does not grow with their number, and
+only when the cells that they can grow to are free, so the cache never overflows: until then a request waits, and all
+behind it. One that can never fit is answered by a Failure, and the others go on.
+
+The two signs of a comparison share a batch, and so meet the same arithmetic. The order of requests decides which share
+one, and so the last bits of their logits, and nothing else; with `BatchShape.alone` not even that: one sequence at a
+time in a cache that is empty before it. It leaves out which requests to make (`experiments`), how a token is drawn
+(`sampler`), the cache of prompts (`prefix_cache`) and the decode itself (`model.llama.context`).
 """
 
+import math
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 from negtemp.errors import DecodeError
+from negtemp.model import kernel
 from negtemp.model.engine.decode_timing import DecodeTiming
+from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
-from negtemp.model.engine.scheduler import BatchShape, Scheduler
-from negtemp.model.llama.context import Context
+from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all, no_distribution
+from negtemp.model.kernel import Drawn
+from negtemp.model.llama.context import Context, Logits
 from negtemp.model.llama.model import Model
-from negtemp.records import Completion, Failure, Step
+from negtemp.printable import printable
+from negtemp.records import Completion, Failure, Step, Stop
+from negtemp.theory.coherence import longest_repeat
+from negtemp.theory.observation import Observed, Observer, gap_among
 
 __all__ = ["BatchShape", "Engine", "Request", "check"]
+
+_MOST_HELD_PROMPTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BatchShape:
+    """How many generations are decoded together, and the cells of the cache that they share with their prompts.
+
+    alone: start every generation in an empty cache; meant for one slot.
+    """
+
+    slots: int
+    cells: int
+    alone: bool = False
+
+    def sequences(self, limit: int) -> int:
+        """Sequences of the cache: the slots, and some for the prompts, within the library's limit."""
+        return min(self.slots + min(self.slots, _MOST_HELD_PROMPTS) + 1, max(limit - 1, self.slots + 1))
 
 
 class Engine:
@@ -64,9 +101,204 @@ class Engine:
             yield from Scheduler(self.model, context, shape, sequences, self.timing).run(requests)
 
 
+class Generation:
+    """One request in the slot (the cache's sequence) `slot`. Close it: it holds a chain of C samplers."""
+
+    def __init__(self, model: Model, request: Request, slot: int, candidates: Candidates) -> None:
+        self.request, self.slot = request, slot
+        self.stop: Stop | None = None
+        self._vocabulary, self._centroid = model.vocabulary, model.centroid_percentiles
+        self.chain = Chain(
+            model.library, model.vocabulary.size, request.temperature, request.filters, request.seed, candidates
+        )  # fmt: skip
+        self._token_ids: list[int] = []
+        self._logprob = self._rank = self._entropy = self._first = self._latest = 0.0
+
+    @property
+    def next_token(self) -> tuple[int, int, int]:
+        """What to decode next: its last token, that token's position, its slot."""
+        return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
+
+    def take(self, draw: Draw, seen: Observed) -> Step:
+        """Go on by a token; its record."""
+        position, token_id = len(self._token_ids), draw.token_id
+        self._token_ids.append(token_id)
+        self._latest = time.perf_counter()
+        self._first = self._first or self._latest
+        self.stop = self._stop(token_id)
+        self._logprob += seen.logprob
+        self._rank += seen.rank
+        self._entropy += seen.entropy
+        return Step(
+            sequence=self.request.sequence, position=position, token_id=token_id,
+            raw=self._vocabulary.piece(token_id), logprob=seen.logprob, rank=seen.rank, entropy=seen.entropy,
+            gap=seen.gap, sampled_logprob=draw.logprob,
+            centroid_percentile=self._centroid[token_id] if self._centroid else None,
+        )  # fmt: skip
+
+    def _stop(self, token_id: int) -> Stop | None:
+        count = len(self._token_ids)
+        if self._vocabulary.is_end(token_id):
+            return "eog"
+        if count >= self.request.n_predict:
+            return "length"
+        return "context" if len(self.request.prompt_token_ids) + count >= self.request.ctx_size else None
+
+    def completion(self, stop: Stop) -> Completion:
+        """The record of the finished sequence."""
+        ids, request = self._token_ids, self.request
+        count, seconds = len(ids), self._latest - self._first
+        pieces = list(map(self._vocabulary.piece, ids))
+        categories = Counter(map(self._vocabulary.category, ids))
+        return Completion(
+            sequence=request.sequence, prompt=request.prompt, prompt_token_ids=request.prompt_token_ids,
+            temperature=request.temperature, seed=request.seed, token_ids=tuple(ids),
+            text=printable(b"".join(pieces[:-1] if stop == "eog" else pieces), keep=" \n"), stop=stop,
+            tokens_per_second=(count - 1) / seconds if seconds > 0 else None, mean_logprob=self._logprob / count,
+            mean_rank=self._rank / count, distinct=len(set(ids)) / count, mean_entropy=self._entropy / count,
+            longest_repeat=longest_repeat(ids), non_ascii=sum(not piece.isascii() for piece in pieces) / count,
+            categories={category: tokens / count for category, tokens in sorted(categories.items())},
+            median_centroid_percentile=median(self._centroid[i] for i in ids) if self._centroid else None,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.chain.close()
+
+
+class Sampling:
+    """Draws for all generations of one model, and observes what was drawn. Not for two threads at once."""
+
+    def __init__(self, model: Model, threads: int) -> None:
+        self.candidates = Candidates(model.library.api, model.vocabulary.size)
+        self._threads = threads
+        self._kernel = kernel.find(model.library)
+        self._observer = Observer(model.vocabulary.size)
+
+    def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Draw, Observed] | None]:
+        """The next token of each from its `[vocab]` logits, and what these say; None where they are no distribution."""
+        draws = draw_all([generation.chain for generation in generations], rows, self._threads, observes=True)
+        return [
+            draw and self._observed(draw, row, generation.request.temperature.beta)
+            for draw, row, generation in zip(draws, rows, generations, strict=True)
+        ]
+
+    def _observed(self, draw: Draw, row: Logits, beta: float) -> tuple[Draw, Observed] | None:
+        seen = draw.observed or self._observe(draw, row, beta)
+        return None if math.isnan(seen.entropy) else (draw, seen)
+
+    def _observe(self, draw: Draw, row: Logits, beta: float) -> Observed:
+        left_out = draw.left_out
+        if self._kernel is None:
+            return self._observer.observe(row, draw.token_id, beta, draw.masked if left_out is None else left_out)
+        # the loops take few masked ids, not a mask of the whole vocabulary
+        at = beta if left_out is None else 0.0
+        (seen,) = self._kernel.observe([Drawn(row, draw.token_id, at, draw.masked)], self._threads)
+        return seen if left_out is None else seen._replace(gap=gap_among(row[~left_out], beta))
+
+
+class Scheduler:
+    """Runs requests through the slots of one context."""
+
+    def __init__(self, model: Model, context: Context, shape: BatchShape, sequences: int, timing: DecodeTiming) -> None:
+        self._model, self._context, self._shape = model, context, shape
+        self._free = list(range(shape.slots))[::-1]
+        self._live: list[Generation] = []
+        self._sampling = Sampling(model, context.threads)
+        self._waiting: Request | None = None
+        self._padding = timing.widest(shape.slots)
+        self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
+        held = range(shape.slots, sequences)
+        self._prefixes = PrefixCache(context, held, shares_beginnings=model.can_cut_memory, keeps=not shape.alone)
+
+    def run(self, requests: Iterable[Request]) -> Iterator[Step | Completion | Failure]:
+        """Steps in the order of decoding, each Completion right after its last step, a Failure for what cannot fit."""
+        queue = iter(requests)
+        try:
+            while True:
+                entering = []
+                for outcome in self._admit(queue):
+                    if isinstance(outcome, Failure):
+                        yield outcome
+                    else:
+                        entering.append(outcome)
+                if not entering and not self._live:
+                    return
+                yield from self._advance(entering or self._decode())
+        finally:
+            for generation in self._live:
+                generation.close()
+
+    def _admit(self, queue: Iterator[Request]) -> Iterator[tuple[Generation, Logits] | Failure]:
+        """Generations that can start now, with the logits after their prompts, and requests that never can."""
+        while self._free:
+            request = self._waiting or next(queue, None)
+            self._waiting = request
+            if request is None:
+                return
+            failure = self._failure(request)
+            if failure is None and not self._has_room(request):
+                return
+            self._waiting = None
+            yield failure or self._start(request)
+
+    def _failure(self, request: Request) -> Failure | None:
+        """Why the request can never run, or None."""
+        problem: object = request.problem(self._model.vocabulary.size)
+        if problem is None and request.longest + self._padding > self._shape.cells:
+            problem = (
+                f"the sequence can grow to {request.longest} tokens and the cache holds {self._shape.cells} cells; "
+                "lower `n_predict` or shorten the prompt"
+            )
+        if problem is None:
+            return None
+        return _failed(request, str(problem))
+
+    def _has_room(self, request: Request) -> bool:
+        growth = request.growth + sum(generation.request.growth for generation in self._live)
+        return self._prefixes.fits(request.prompt_token_ids, self._shape.cells - self._padding - growth)
+
+    def _start(self, request: Request) -> tuple[Generation, Logits]:
+        if self._shape.alone:
+            self._context.clear()
+        generation = Generation(self._model, request, self._free.pop(), self._sampling.candidates)
+        self._live.append(generation)
+        return generation, self._prefixes.use(request.prompt_token_ids, generation.slot)
+
+    def _decode(self) -> list[tuple[Generation, Logits]]:
+        """One step of every live generation."""
+        rows = self._context.step([g.next_token for g in self._live], self._rows[len(self._live) - 1])
+        return list(zip(self._live, rows, strict=True))
+
+    def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
+        generations, rows = zip(*drawing, strict=True)
+        for generation, drawn in zip(generations, self._sampling.draw(generations, rows), strict=True):
+            if drawn is None:
+                yield _failed(generation.request, str(no_distribution()))
+                self._retire(generation)
+                continue
+            yield generation.take(*drawn)
+            if generation.stop is not None:
+                yield generation.completion(generation.stop)
+                self._retire(generation)
+
+    def _retire(self, generation: Generation) -> None:
+        generation.close()
+        self._live.remove(generation)
+        self._free.append(generation.slot)
+        self._context.drop(generation.slot)
+        self._prefixes.release(generation.request.prompt_token_ids)
+
+
 def check(requests: Iterable[Request], vocab: int) -> None:
     """Raise the first problem of any request: PromptError or ModelError."""
     for request in requests:
         problem = request.problem(vocab)
         if problem:
             raise problem
+
+
+def _failed(request: Request, reason: str) -> Failure:
+    return Failure(
+        sequence=request.sequence, prompt=request.prompt, temperature=request.temperature, seed=request.seed,
+        reason=reason,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 A prompt occupies a sequence of its own; a generation that needs it gets its cells and the logits after it. What a new
 prompt has in common with a held one is shared instead of decoded again. An unused prompt stays until its cells or its
-sequence are needed. It leaves out generations (`scheduler`).
+sequence are needed. It leaves out generations (`engine`).
 
 A recurrent state cannot be cut, so models that have one share whole prompts only.
 """
