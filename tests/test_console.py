@@ -121,3 +121,18 @@ def test_no_right_to_left_letter_stands_before_a_figure(hostile_path: Path) -> N
 )
 def test_every_view_names_temperature_and_beta(beta: float, expected: str) -> None:
     assert console.temperature(Temperature.of_beta(beta)) == expected
+
+
+def test_a_table_of_every_token_shows_as_many_as_somebody_reads_and_says_so(tmp_path: Path) -> None:
+    """Of a vocabulary of 262,144 tokens it would take minutes."""
+    vocabulary = spm_vocabulary([f"w{number}".encode() for number in range(6000)])
+    path = write_llama(tmp_path / "large.gguf", vocabulary, tied=True)
+    shown = subprocess.run(
+        [NEGTEMP, "centroid", "-m", str(path), "--all"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    assert len(shown.splitlines()) < console.MOST_ROWS + 60
+    assert re.search(rf"… {console.MOST_ROWS:,} of \d,\d{{3}} rows; --all with --json gives all", shown)
+    records = subprocess.run(
+        [NEGTEMP, "centroid", "-m", str(path), "--all", "--json"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    assert records.count('"kind":"token"') > 6000

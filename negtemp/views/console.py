@@ -9,7 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from rich import box
 from rich.cells import cell_len
@@ -21,6 +21,11 @@ from rich.text import Text
 from negtemp.printable import escape_hostile, printable_text, runs, split_partial
 from negtemp.records import Completion, Header, Step, Stop
 from negtemp.theory.temperature import Temperature
+
+# that a table of every token shows
+MOST_ROWS = 5000
+
+Row = TypeVar("Row")
 
 _UNCROPPED = 1 << 14
 _NARROWEST_COLUMN = 24
@@ -162,6 +167,16 @@ def streamed(steps: Iterable[Step], stop: Stop | None, vocab: int) -> Text:
     for step in steps:
         text.append_text(stream.add(step))
     return text.append_text(stream.end(stop))
+
+
+def cut(rows: Sequence[Row]) -> tuple[Sequence[Row], list[Text]]:
+    """The rows that a table of every token shows, and a line of how many it leaves out, if any.
+
+    Drawing 262,144 rows takes minutes and nobody reads them.
+    """
+    if len(rows) <= MOST_ROWS:
+        return rows, []
+    return rows[:MOST_ROWS], [Text(f" … {MOST_ROWS:,} of {len(rows):,} rows; --all with --json gives all", style="dim")]
 
 
 def legend() -> Text:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from negtemp.records import MatrixGeometry, Placement, Record, TokenGeometry
-from negtemp.views.console import PIECE_WIDTH, safe
+from negtemp.views.console import PIECE_WIDTH, cut, safe
 
 Piece = Table | Text
 
@@ -30,7 +30,7 @@ def report(records: Iterable[Record], top: int | None) -> list[Piece]:
         tokens = [r for r in kept if isinstance(r, TokenGeometry) and r.matrix == summary.matrix]
         pieces += [*shell(summary), categories(summary)]
         pieces += [placements_table(placements)] if placements else []
-        pieces += _tokens("every token, nearest first", tokens) if top is None else ends(tokens, top)
+        pieces += every(tokens) if top is None else ends(tokens, top)
     return [*pieces, Text(_READING, style="dim")]
 
 
@@ -70,6 +70,12 @@ def placements_table(placements: Sequence[Placement]) -> Table:
         figures = f"{len(record.token_ids):,}", _percentile(record.median_percentile), auc, _p(record.p)
         table.add_row(Text(name), *figures, style=style)
     return table
+
+
+def every(tokens: Sequence[TokenGeometry]) -> list[Piece]:
+    """As many tokens as a table shows, nearest first."""
+    shown, left_out = cut(tokens)
+    return [*_tokens("every token, nearest first", shown), *left_out]
 
 
 def ends(tokens: Sequence[TokenGeometry], top: int) -> list[Piece]:

@@ -156,9 +156,10 @@ def audit(header: Header, records: Iterable[Record], out: Console, everything: b
     found = list(records)
     tokens = [r for r in found if isinstance(r, AuditToken)]
     suspect = [t for t in tokens if t.suspect and t.category not in audit_view.LEFT_TO_THE_COUNTS]
-    shown = audit_view.chosen(tokens, True) if everything else suspect[: audit_view.SHOWN]
+    shown, left_out = console.cut(tokens) if everything else (suspect[: audit_view.SHOWN], [])
     if shown:
         yield from console.stacked(audit_view.listing(shown, audit_view.pieces(shown, tokens), out.width), out.width)
+        yield from left_out
     if not everything and suspect:
         left = "" if shown[-1].rank < len(shown) else "; ranks that are missing are theirs"
         yield Text(
@@ -182,10 +183,12 @@ def difference(header: Header, records: Iterable[Record], out: Console, everythi
     kept = list(records)
     found = [r for r in kept if isinstance(r, Change)]
     by_change = ([r for r in found if r.change == change] for change in ("appeared", "healed"))
-    shown = found if everything else [r for group in by_change for r in group[: audit_view.SHOWN]]
+    few = [r for group in by_change for r in group[: audit_view.SHOWN]]
+    shown, left_out = console.cut(found) if everything else (few, [])
     if shown:
         yield from console.stacked(audit_view.changes(shown), out.width)
-    if len(shown) < len(found):
+        yield from left_out
+    if len(shown) < len(found) and not left_out:
         yield Text(f" … {len(shown):,} of {len(found):,} changes; --all and --json give all", style="dim")
     yield from (audit_view.change_summary(r) for r in kept if isinstance(r, Difference))
 

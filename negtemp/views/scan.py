@@ -42,7 +42,7 @@ def report(
 ) -> Iterator[RenderableType]:
     """All parts, top to bottom. `searched` is None where it was not saved."""
     found = ordered(files)
-    shown = found if every else found[:SHOWN]
+    shown = console.cut(found)[0] if every else found[:SHOWN]
     if shown:
         rows = table(shown)
         whole = Measurement.get(out, out.options.update(max_width=_ANY_WIDTH), rows).maximum
