@@ -135,4 +135,4 @@ def test_a_table_of_every_token_shows_as_many_as_somebody_reads_and_says_so(tmp_
     records = subprocess.run(
         [NEGTEMP, "centroid", "-m", str(path), "--all", "--json"], capture_output=True, encoding="utf-8", check=True
     ).stdout
-    assert records.count('"kind":"token"') > 6000
+    assert records.count('{"kind": "token"') > 6000
