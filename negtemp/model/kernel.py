@@ -28,6 +28,7 @@ _VERSION = 3
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "negtemp_version": (_INT, []),
+    "negtemp_turn_bytes": (_LONG, []),
     "negtemp_level": (ctypes.c_char_p, []),
     "negtemp_level_weighs": (_INT, []),
     "negtemp_draw": (None, [_LONG, _POINTER, _LONG, _INT, _INT]),
@@ -159,4 +160,5 @@ def _load(path: str) -> Kernel | None:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError):
         return None
-    return Kernel(api) if api.negtemp_version() == _VERSION else None
+    fits = api.negtemp_version() == _VERSION and api.negtemp_turn_bytes() == ctypes.sizeof(_Turn)
+    return Kernel(api) if fits else None

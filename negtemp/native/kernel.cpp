@@ -337,6 +337,9 @@ using namespace negtemp;
 // raised whenever a function below changes its meaning
 EXPORTED int negtemp_version() { return 3; }
 
+// of a `Turn`, for whoever fills one
+EXPORTED int64_t negtemp_turn_bytes() { return sizeof(Turn); }
+
 EXPORTED const char *negtemp_level() { return chosen_level->name; }
 
 // whether the draw is computed at that level as well, or by the C library's expf one by one

@@ -3,9 +3,10 @@
 A worker (`worker`) is a process here (`processes`) or an actor of a Ray cluster (`ray_cluster`): lines to it and lines
 from it. Each holds a few units more than it decodes at once and gets another for each that it answers, so fast and slow
 devices end together. A worker that dies is started again, and what it had not answered goes to whoever is free: a unit
-is answered once. A unit at which a worker died three times has failed.
+is answered once. A unit at which a worker died three times has failed; one that only waited there is not to blame.
 """
 
+import itertools
 import json
 import queue
 import threading
@@ -150,12 +151,13 @@ class Workers:
             self._close(END)
 
     def _next(self, worker: _Worker, units: Iterator[Unit]) -> Unit | None:
-        """The unit to run next: first those of dead workers, each alone on its worker, since one may have done it."""
+        """The unit to run next: first those of dead workers, alone where it had begun there and so may have done it."""
         if any(self._deaths[number] for number in worker.given):
             return None
         if not self._again:
             return next(units, None)
-        return None if worker.given else self._again.popleft()
+        suspected = self._deaths[self._again[0].number]
+        return None if suspected and worker.given else self._again.popleft()
 
     def _close(self, word: str) -> None:
         """Tell all that no more come; one that is not ready need not become so."""
@@ -173,7 +175,7 @@ class Workers:
         self._stillborn = 0 if worker.slots else self._stillborn + 1
         if self._stillborn == _ATTEMPTS:
             raise ModelError(f"workers ended {_ATTEMPTS} times, last {how}, before they had loaded the model")
-        self._deaths.update(worker.given.keys())
+        self._deaths.update(itertools.islice(worker.given, worker.slots))  # it begins them in order
         for unit in worker.given.values():
             if self._deaths[unit.number] < _ATTEMPTS:
                 self._again.append(unit)
