@@ -97,11 +97,7 @@ class Samplers:
                 entry.token, entry.bias = token_id, -math.inf
             samplers.append(api.llama_sampler_init_logit_bias(vocab, len(bias), bias))
         if filters.repeat_penalty != 1.0:
-            samplers.append(
-                api.llama_sampler_init_penalties(
-                    len(self._candidates.id), _PENALTY_WINDOW, filters.repeat_penalty, 0.0, 0.0
-                )
-            )
+            samplers.append(api.llama_sampler_init_penalties(vocab, _PENALTY_WINDOW, filters.repeat_penalty, 0.0, 0.0))
         if filters.top_k > 0:
             samplers.append(api.llama_sampler_init_top_k(filters.top_k))
         if filters.top_p < 1.0:
