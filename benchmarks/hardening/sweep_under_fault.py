@@ -1,7 +1,7 @@
 """One sweep that can be held at any unit, harmed and begun again, and whether every unit is in its folder exactly once.
 
 A sweep is stopped by SIGSTOP as soon as so many units are on the disk; what is done to it then happens between two of
-its instructions, and it never is too late for it. Its records are read with `json` alone, not by negtemp's own reader.
+its instructions. Its records are read with `json` alone, not by negtemp's own reader.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from typing import Any
 
 from hardening import forked
 
-UNITS = 30
+UNITS, AT_ONCE = 30, 4
 _SWEEP = ("-t", "1", "--betas=-1,0,1", "--repeats", "10", "-p", "aa", "-n", "12", "--ignore-eos", "-o", "run")
 # differs from one drawing of a unit to the next
 _TIMED = "tokens_per_second"
@@ -116,7 +116,7 @@ class Ground:
 
     def start(self, before: Callable[[], None] = lambda: None) -> Sitting:
         """The command, once more; `before` is done in its process first."""
-        mode = ["--deterministic"] if self.deterministic else ["-np", "4"]
+        mode = ["--deterministic"] if self.deterministic else ["-np", str(AT_ONCE)]
         # what it writes goes beside the folder, which may be full or read-only
         said = f"{self.folder}.{self.sittings}."
         process = forked.start(["sweep", "-m", str(self.model), *_SWEEP, *mode], self.folder, before, said)
