@@ -22,6 +22,7 @@ replace() {
 
 if [ ! -f "$tree/.naive" ]; then
     git -C vendor/llama.cpp archive base | tar -x -C "$tree"
+    git -C vendor/llama.cpp archive HEAD ggml | tar -x -C "$tree" # nothing runs on a processor with AMX without 0016
     replace src/llama-sampler.cpp 'if (temp <= 0.0f) {' 'if (temp == 0.0f) {' 2 # the first of the two is the CPU's
     replace common/arg.cpp 'params.sampling.temp = std::max(params.sampling.temp, 0.0f);' '' 1
     touch "$tree/.naive"

@@ -30,6 +30,7 @@ build_stock() {
     compute_digests
     take_lock
     wheel_version=$UPSTREAM_VERSION
+    stamp+=" ggml $(git -C "$repo/vendor/llama.cpp" rev-parse HEAD:ggml)"
     if [ "$(cat "$build/stamp" 2>/dev/null)" = "$stamp" ]; then
         say "up to date: the stock build in $build"
         return
@@ -38,6 +39,8 @@ build_stock() {
     fetch_archive
     unpack_archive
     mv "$work"/trees/* "$build/"
+    # samplers are held against each other; ggml has one patch (0016), without which nothing runs on some processors
+    git -C "$repo/vendor/llama.cpp" archive HEAD ggml | tar -x -C "$build/llama.cpp"
     build_wheel
     "$python" -m pip --disable-pip-version-check --quiet install --no-deps --target "$build/python" "$(find_wheel)"
     find_cmake

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import add_to_wheel
+import instructions
 import pytest
 from build_parts import ROOT, run_parts
 from test_cli import NEGTEMP, assert_one_line, call
@@ -135,6 +136,19 @@ def test_portable_asks_for_every_processor_and_tools_for_none_of_it(tmp_path: Pa
     native = run_parts(tmp_path, asked, settings={"backend": "cpu", "portable": "no"}).stdout.split()
     assert {"-DGGML_NATIVE=OFF", "-DGGML_CPU_ALL_VARIANTS=ON"} <= set(portable)
     assert "-DGGML_NATIVE=ON" in native and "-DGGML_CPU_ALL_VARIANTS=ON" not in native
+
+
+def test_a_build_notes_the_instructions_that_compiler_and_system_name() -> None:
+    """AMX is not among them: ggml asks for it at run time."""
+    macros = "".join(f"#define __{name}__ 1\n" for name in ("AVX512VNNI", "SSE4_2", "FMA", "AMX_INT8", "PKU", "BMI2"))
+    flags = {"avx512_vnni", "sse4_2", "fma", "amx_int8", "pku", "flags", ":"}
+    assert instructions.instructions(macros + "#define __AVX__ 2\n", flags) == ["avx512vnni", "fma", "sse42"]
+
+
+def test_a_portable_build_notes_none(tmp_path: Path) -> None:
+    asked = "mode=build; choose_backend; find_compiler; compute_digests; native_macros | wc -c"
+    counted = [run_parts(tmp_path, asked, settings={"backend": "cpu", "portable": portable}) for portable in ("yes", "no")]
+    assert [int(done.stdout) > 0 for done in counted] == [False, True], [done.stderr for done in counted]
 
 
 def test_a_file_in_a_wheel_is_in_its_record(tmp_path: Path) -> None:

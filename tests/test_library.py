@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from negtemp.errors import EngineMissingError, UnpatchedLibraryError
-from negtemp.model import library
+from negtemp.model import library, processor
 from negtemp.model.library import Library
 
 
@@ -58,6 +59,34 @@ def test_a_missing_library_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     monkeypatch.setattr(library, "load_unproved", library.load_unproved.__wrapped__)
     with pytest.raises(EngineMissingError, match="negtemp build"):
+        library.load()
+
+
+CPUINFO = "processor : 0\nflags\t\t: fpu sse4_2 avx2 avx512_vnni\n\nprocessor : 1\nflags\t\t: fpu sse4_2 avx2\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [(CPUINFO, ["avx512bf16", "bmi2"]), ("Features : asimd sve\n", []), (None, [])],
+    ids=["x86", "arm", "no such file"],
+)
+def test_a_processor_lacks_what_linux_does_not_name(tmp_path: Path, cpuinfo: str | None, expected: list[str]) -> None:
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    built = ["avx512vnni", "bmi2", "avx512bf16", "sse42"]
+    assert processor.missing(built, tmp_path / "cpuinfo") == expected
+
+
+def test_the_installed_library_needs_nothing_that_this_processor_lacks(compiled: Library) -> None:
+    assert processor.missing(compiled.build["instructions"]) == []
+
+
+@pytest.mark.skipif(not processor.missing(["avx1024"]), reason="this system does not tell what its processor has")
+def test_a_library_for_another_processor_is_refused_before_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end in an illegal instruction."""
+    monkeypatch.setattr(library, "_manifest", lambda _: {"instructions": ["avx1024", "sse2"]})
+    monkeypatch.setattr(library, "load_unproved", library.load_unproved.__wrapped__)
+    with pytest.raises(EngineMissingError, match="with avx1024, which this one lacks.*negtemp build.*--portable"):
         library.load()
 
 

@@ -9,6 +9,7 @@ last errors are quoted when loading fails. It leaves out models and contexts.
 
 import ctypes
 import functools
+import importlib.util
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from negtemp.errors import EngineMissingError, UnpatchedLibraryError
+from negtemp.model import processor
 from negtemp.printable import printable, printable_text
 
 FIX = "build it with: negtemp build"
@@ -73,6 +75,7 @@ def load() -> Library:
 @functools.cache
 def load_unproved() -> Library:
     """The library as it is installed, silent and initialised, proved or not. Raises EngineMissingError."""
+    _refuse_another_processor()
     try:
         import llama_cpp
     except ImportError as error:
@@ -86,6 +89,18 @@ def load_unproved() -> Library:
     # ggml's functions through libllama, whose registry it is: the bindings' own handle may be a second copy of libggml
     api = llama_cpp.llama_cpp
     return Library(api, api._lib, llama_cpp.__version__, _manifest(llama_cpp.__file__), log)
+
+
+def _refuse_another_processor() -> None:
+    """Before anything of the library is run. Raises EngineMissingError where it would end in an illegal instruction."""
+    package = importlib.util.find_spec("llama_cpp")
+    built = _manifest(package.origin) if package and package.origin else {}
+    lacking = processor.missing(built.get("instructions", ()))
+    if lacking:
+        raise EngineMissingError(
+            f"llama-cpp-python was compiled for a processor with {', '.join(lacking)}, which this one lacks; {FIX} "
+            "(with --portable it runs on every processor)"
+        )
 
 
 def _silence(api: Any, log: deque[str]) -> None:

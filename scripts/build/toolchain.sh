@@ -137,10 +137,16 @@ without_build_variables() {
     done
 }
 
+# What the compiler says of this processor; nothing where it does not compile for it.
+native_macros() {
+    local native=-march=native
+    case $flags in *-DGGML_NATIVE=OFF*) return ;; esac
+    [ "$(uname -sm)" != "Darwin arm64" ] || native=-mcpu=native
+    "${cxx[@]}" "$native" -dM -E -x c++ /dev/null 2>/dev/null || true
+}
+
 # The digest says what is built, the stamp adds on and with what: ggml compiles for the very processor it is built on.
 compute_digests() {
-    local native=-march=native
-    [ "$(uname -sm)" != "Darwin arm64" ] || native=-mcpu=native
     flags="${cmake_flags[*]}${CMAKE_ARGS:+ $CMAKE_ARGS}"
     digest=$(printf '%s\n' "$(patches_digest)" "$flags" | sha256)
     wheel_version=$UPSTREAM_VERSION+negtemp.${digest:0:8}
@@ -149,7 +155,7 @@ compute_digests() {
         printf '%s\n' "$digest" "$backend" "$(uname -sm)" "$CXX" "$compiler" "$CC" "${CFLAGS-}" "${CXXFLAGS-}" "${LDFLAGS-}"
         [ -z "${CUDACXX-}" ] || "$CUDACXX" --version
         [ -z "${HIPCXX-}" ] || "$HIPCXX" --version
-        [ "${portable-no}" = yes ] || "${cxx[@]}" "$native" -dM -E -x c++ /dev/null 2>/dev/null || true
+        native_macros
         "$python" -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())'
     } | sha256)
     wheel_folder=$build/wheels/$stamp

@@ -42,12 +42,14 @@ EOF
 write_manifest() {
     list_patches | "$python" -c '
 import json, shlex, sys
-path, version, sha256, backend, flags, compiler, digest, stamp = sys.argv[1:]
+path, version, sha256, backend, flags, compiler, digest, stamp, instructions = sys.argv[1:]
 manifest = {"llama_cpp_python": version, "upstream_sha256": sha256, "patches": sys.stdin.read().splitlines(),
-            "backend": backend, "flags": shlex.split(flags), "compiler": compiler, "digest": digest, "stamp": stamp}
+            "backend": backend, "flags": shlex.split(flags), "compiler": compiler, "digest": digest, "stamp": stamp,
+            "instructions": json.loads(instructions)}
 with open(path, "w", encoding="utf-8") as file:
     json.dump(manifest, file, indent=1)
-' "$1" "$wheel_version" "$UPSTREAM_SHA256" "$backend" "$flags" "$compiler" "$digest" "$stamp"
+' "$1" "$wheel_version" "$UPSTREAM_SHA256" "$backend" "$flags" "$compiler" "$digest" "$stamp" \
+        "$(native_macros | "$python" "$repo/scripts/build/instructions.py")"
 }
 
 build_wheel() {
