@@ -147,7 +147,9 @@ def test_a_build_notes_the_instructions_that_compiler_and_system_name() -> None:
 
 def test_a_portable_build_notes_none(tmp_path: Path) -> None:
     asked = "mode=build; choose_backend; find_compiler; compute_digests; native_macros | wc -c"
-    counted = [run_parts(tmp_path, asked, settings={"backend": "cpu", "portable": portable}) for portable in ("yes", "no")]
+    counted = [
+        run_parts(tmp_path, asked, settings={"backend": "cpu", "portable": portable}) for portable in ("yes", "no")
+    ]
     assert [int(done.stdout) > 0 for done in counted] == [False, True], [done.stderr for done in counted]
 
 

@@ -86,7 +86,7 @@ def test_a_library_for_another_processor_is_refused_before_it_is_loaded(monkeypa
     """It would end in an illegal instruction."""
     monkeypatch.setattr(library, "_manifest", lambda _: {"instructions": ["avx1024", "sse2"]})
     monkeypatch.setattr(library, "load_unproved", library.load_unproved.__wrapped__)
-    with pytest.raises(EngineMissingError, match="with avx1024, which this one lacks.*negtemp build.*--portable"):
+    with pytest.raises(EngineMissingError, match=r"with avx1024, which this one lacks.*negtemp build.*--portable"):
         library.load()
 
 

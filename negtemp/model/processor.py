@@ -1,8 +1,8 @@
 """The instructions that a library was compiled for, beside those of the processor that is to run it.
 
 ggml is compiled for the very processor it is built on, unless with `--portable`. On an older one (a node of a cluster
-that shares a home folder, an image that was built elsewhere) the first instruction that is missing would end the process
-by a signal, without a word. The build writes down what it may use (scripts/build/instructions.py).
+that shares a home folder, an image that was built elsewhere) the first missing instruction would end the process by a
+signal, without a word. The build writes down what it may use (scripts/build/instructions.py).
 
 It leaves out every system but Linux, and processors other than x86: there nothing is known, and nothing missing.
 """
