@@ -104,3 +104,16 @@ def test_a_model_in_a_pipe_is_refused_by_name_and_at_once(tmp_path: Path) -> Non
     with pytest.raises(ModelError, match="cannot come from standard input"):
         model_file.resolve("-")
     assert not reading.is_run(model_file.bundled())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1-4", [1, 2, 3, 4]), ("7, 2-3,2", [7, 2, 3, 2]), ("5-5", [5]), ("-1,1e3", [-1, 1000])]
+)
+def test_whole_numbers_may_be_given_as_ranges(text: str, expected: list[int]) -> None:
+    assert options.whole_numbers("--seeds", text) == expected
+
+
+@pytest.mark.parametrize("text", ["3-1", "0-1000000", "1-", "1-2-3", "1.5-3", "", "9" * 5000 + "-1"])
+def test_what_is_no_range_of_whole_numbers_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        options.whole_numbers("--seeds", text)

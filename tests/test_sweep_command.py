@@ -118,7 +118,8 @@ def test_a_dry_run_writes_nothing(random_path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--seeds", "1.5"], ["--seeds=-1"], ["--betas", "x"], ["--temps", "1", "--betas", "1"], ["--repeats", "0"],
+    [["--seeds", "1.5"], ["--seeds=-1"], ["--seeds", "5-1"], ["--seeds", "0-9999999999"],
+     ["--betas", "x"], ["--temps", "1", "--betas", "1"], ["--repeats", "0"],
      ["--plan", "no such.toml"]],
     ids=" ".join,
 )  # fmt: skip

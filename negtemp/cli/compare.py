@@ -21,7 +21,9 @@ Betas = Annotated[
 ]
 Seeds = Annotated[
     str | None,
-    typer.Option("--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, a row each"),
+    typer.Option(
+        "--seeds", metavar="LIST", rich_help_panel=options.TEMP_PANEL, help="several seeds, such as 1-3; a row each"
+    ),
 ]
 Tokens = Annotated[
     bool, typer.Option("--tokens", rich_help_panel="Output", help="token by token instead of side by side")

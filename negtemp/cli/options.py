@@ -6,6 +6,7 @@ No number is ever a positional argument: `--temp -0.001` parses, a bare `-0.001`
 import functools
 import inspect
 import math
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from negtemp.text_input import read_text
 from negtemp.theory.temperature import Temperature
 
 _MODEL, _PROMPT, _SAMPLING, _OUTPUT = "Model", "Prompt", "Sampling", "Output"
+_RANGE, _LONGEST_RANGE = re.compile(r"(\d{1,10})-(\d{1,10})"), 1_000_000
 
 Model = Annotated[
     str | None,
@@ -208,11 +210,26 @@ def seeds(text: str | None, single: int) -> list[int]:
     """The seeds meant by --seeds or --seed; -1 is drawn at random once. Raises UsageError."""
     if text is None:
         return [seed(single)]
-    values = numbers("--seeds", text)
-    whole = [value for value in values if math.isfinite(value) and value == int(value)]
+    return [seed(value) for value in whole_numbers("--seeds", text)]
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """Comma-separated whole numbers, and ranges such as 1-16, both ends included. Raises UsageError."""
+    values = numbers(option, ",".join(_spelled_out(option, part.strip()) for part in text.split(",")))
+    whole = [int(value) for value in values if math.isfinite(value) and value == int(value)]
     if len(whole) < len(values):
-        raise UsageError(f"--seeds holds a number that is not whole: {printable_text(text)}")
-    return [seed(int(value)) for value in whole]
+        raise UsageError(f"{option} holds a number that is not whole: {printable_text(text)}")
+    return whole
+
+
+def _spelled_out(option: str, part: str) -> str:
+    found = _RANGE.fullmatch(part)
+    if found is None:
+        return part
+    first, last = map(int, found.groups())
+    if not 0 <= last - first < _LONGEST_RANGE:
+        raise UsageError(f"{option} holds the range {part}; give its lower end first, and {_LONGEST_RANGE:,} at most")
+    return ",".join(map(str, range(first, last + 1)))
 
 
 def seed(value: int) -> int:

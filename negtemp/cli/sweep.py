@@ -1,6 +1,5 @@
 """`negtemp sweep`: prompts × temperatures × seeds into a run directory that survives anything."""
 
-import math
 import os
 import sys
 from dataclasses import replace
@@ -32,7 +31,10 @@ Betas = Annotated[
     ),
 ]  # fmt: skip
 Seeds = Annotated[
-    str, typer.Option("--seeds", metavar="LIST", rich_help_panel=_SWEEP, help="a unit for each; all betas share it")
+    str,
+    typer.Option(
+        "--seeds", metavar="LIST", rich_help_panel=_SWEEP, help="a unit for each; all betas share it; or 1-16"
+    ),
 ]
 Repeats = Annotated[
     int, typer.Option("--repeats", min=1, rich_help_panel=_SWEEP, help="units for each seed, each drawn anew")
@@ -156,9 +158,8 @@ def _plan(wanted: dict[str, Any]) -> Any:
     from negtemp.errors import UsageError
     from negtemp.experiments.sweep import TEMPERATURES, SweepPlan
 
-    numbers = options.numbers("--seeds", wanted["seeds"])
-    seeds = [int(seed) for seed in numbers if math.isfinite(seed) and seed >= 0 and seed == int(seed)]
-    if len(seeds) < len(numbers):
+    seeds = options.whole_numbers("--seeds", wanted["seeds"])
+    if min(seeds) < 0:
         raise UsageError("--seeds takes whole numbers of at least 0: a sweep that cannot be repeated cannot be resumed")
     return SweepPlan(
         tuple(options.prompts(wanted["prompt"], wanted["file"])),

@@ -98,7 +98,7 @@ class Execution:
             yield _here(task), ""
         elif self.executor == "process":
             job = self._job(task, max(1, default_threads() // self.processes))
-            yield Workers(job, self.processes, processes.on(self.devices)).run, f"{self.processes} workers"
+            yield Workers(job, self.processes, processes.on(self.devices)).run, _workers(self.processes)
         else:
             with self._on_ray(task) as ready:
                 yield ready
@@ -111,7 +111,7 @@ class Execution:
             ray_cluster.check_nodes(ray, job)
             device = "that Ray gives" if self.share.gpus and self.n_gpu_layers else None
             run = Workers(job, workers, ray_cluster.on(ray, self.share, device)).run
-            yield run, f"{workers} workers on {ray_cluster.where(ray)}"
+            yield run, f"{_workers(workers)} on {ray_cluster.where(ray)}"
 
     def _job(self, task: Task, threads: int) -> Job:
         return replace(task.job, n_gpu_layers=self.n_gpu_layers, threads=task.threads or threads)
@@ -146,3 +146,7 @@ def kept(records: Iterable[R], store: Store) -> Iterator[R]:
     for record in records:
         store.save(record)
         yield record
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"

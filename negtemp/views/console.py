@@ -280,3 +280,12 @@ def token_table(
 def plain(console: Console, text: Text) -> None:
     """Write a piece of a stream as it is: no wrapping, no newline, control sequences of style only."""
     console.print(text, end="", soft_wrap=True)
+
+
+def counted(count: int, what: str) -> str:
+    """A number and its noun.
+
+    >>> counted(1, "line"), counted(1200, "line")
+    ('1 line', '1,200 lines')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -17,6 +17,7 @@ from negtemp.records import Occurrence, Record, Scanned
 from negtemp.records.audit import Lines
 from negtemp.views import console
 from negtemp.views.audit import probability
+from negtemp.views.console import counted
 
 SHOWN = 25
 
@@ -131,12 +132,3 @@ def _lines(lines: Lines) -> str:
 
 def _was(lines: Lines) -> str:
     return "was" if lines.count == 1 else "were"
-
-
-def counted(count: int, what: str) -> str:
-    """A number and its noun.
-
-    >>> counted(1, "line"), counted(1200, "line")
-    ('1 line', '1,200 lines')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

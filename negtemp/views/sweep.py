@@ -15,6 +15,7 @@ from rich.text import Text
 
 from negtemp.printable import printable_text
 from negtemp.records import Estimate, Failure, Forecast, Merged, Summary
+from negtemp.views.console import counted
 
 _EDGE, _GAP = 2, 3
 _INTERVALS = (
@@ -57,7 +58,7 @@ def merged(record: Merged) -> Iterator[str]:
     """What came together and what is missing, a line each."""
     failed = f", {record.failed:,} could not be generated" if record.failed else ""
     yield (
-        f"{len(record.runs):,} runs merged: {record.finished:,} of {record.units:,} units, "
+        f"{counted(len(record.runs), 'run')} merged: {record.finished:,} of {counted(record.units, 'unit')}, "
         f"{record.added:,} of them new{failed}"
     )
     for shard, count in record.missing.items():
