@@ -44,16 +44,16 @@ def pull(
     from negtemp.views import console, progress
 
     err = console.stderr()
-    plan = fetching.plan(reference)
+    wanted = fetching.snapshot(reference)
     if json:
-        print(to_line(plan.record))
-    for file in plan.files:
+        print(to_line(wanted.record))
+    for file in wanted.files:
         there = " (here already)" if file.is_here else f", {size_text(file.begun)} of it here" if file.begun else ""
         err.print(f"{printable_path(file.name)}  {size_text(file.size)}{there}", soft_wrap=True)
     if dry_run:
-        err.print(f"would fetch {size_text(plan.missing)}", soft_wrap=True)
+        err.print(f"would fetch {size_text(wanted.missing)}", soft_wrap=True)
         return
     with progress.of_bytes("fetching", err) as advance:
-        path = fetching.fetch(plan, advance)
+        path = fetching.fetch(wanted, advance)
     if not json:
         print(printable_path(path))

@@ -87,7 +87,7 @@ class Density(Part):
 class Shelf(Part):
     """Where S rests between two falls, the dip between two peaks of C: `tokens`, exp(S), stand all but equal there.
 
-    The less the heat capacity, the flatter the shelf and the surer the number.
+    The less the heat capacity, the flatter the plateau and the surer the number.
     """
 
     beta: float

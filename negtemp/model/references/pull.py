@@ -45,8 +45,8 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to fetch for one model: all files of it, of one commit."""
+class Snapshot:
+    """The files of one model at one commit of its repository, and how much of them is here."""
 
     name: Name
     commit: str
@@ -76,7 +76,7 @@ class Plan:
         )  # fmt: skip
 
 
-def plan(reference: str) -> Plan:
+def snapshot(reference: str) -> Snapshot:
     """What a name behind `hf:` means on the hub now. Raises UsageError, ModelError; asks the hub once."""
     place, _, text = reference.partition(":")
     if place != "hf":
@@ -90,7 +90,7 @@ def plan(reference: str) -> Plan:
     sizes = {file: int(entry.size or 0) for file, entry in entries.items()}
     chosen = _chosen(name, sizes)
     files = tuple(_file(name, str(about.sha), file, entries[file]) for file in found.part_names(chosen))
-    return Plan(name, str(about.sha), files)
+    return Snapshot(name, str(about.sha), files)
 
 
 def _chosen(name: Name, sizes: dict[str, int]) -> str:
@@ -115,48 +115,48 @@ def _file(name: Name, commit: str, file: str, entry: Any) -> File:
     return File(file, int(entry.size or 0), blob, sha256, min(begun, int(entry.size or 0)), here)
 
 
-def fetch(plan: Plan, advance: Advance) -> Path:
+def fetch(wanted: Snapshot, advance: Advance) -> Path:
     """Fetch what is missing, and give the model's first file. `advance` is told bytes done, and of how many.
 
     Raises ModelError; what has been fetched until then stays, and is not fetched again.
     """
-    _require_room(plan)
+    _require_room(wanted)
     done = 0
-    with _translated(plan.name):
-        for file in plan.files:
+    with _translated(wanted.name):
+        for file in wanted.files:
             if not file.is_here:
-                _fetch(plan, file, partial(_tell, advance, done, plan.missing))
+                _fetch(wanted, file, partial(_tell, advance, done, wanted.missing))
                 done += file.size - file.begun
-    return plan.first
+    return wanted.first
 
 
 def _tell(advance: Advance, before: int, total: int, come: int) -> None:
     advance(before + come, total)
 
 
-def _require_room(plan: Plan) -> None:
-    folder = next(parent for parent in (plan.folder, *plan.folder.parents) if parent.exists())
+def _require_room(wanted: Snapshot) -> None:
+    folder = next(parent for parent in (wanted.folder, *wanted.folder.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
-    if free < plan.missing:
+    if free < wanted.missing:
         raise ModelError(
-            f"{plan.name} needs {size_text(plan.missing)} and {printable_path(folder)} has {size_text(free)} left; "
+            f"{wanted.name} needs {size_text(wanted.missing)} and {printable_path(folder)} has {size_text(free)} left; "
             "make room, or set HF_HUB_CACHE to another folder"
         )
 
 
-def _fetch(plan: Plan, file: File, told: Callable[[int], None]) -> None:
+def _fetch(wanted: Snapshot, file: File, told: Callable[[int], None]) -> None:
     from huggingface_hub import hf_hub_download, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import WeakFileLock, build_hf_headers, disable_progress_bars
 
     disable_progress_bars()
-    blobs = plan.folder / "blobs"
+    blobs = wanted.folder / "blobs"
     blob = blobs / file.blob
     if file.size < _MOST_BY_HTTP:
         blobs.mkdir(parents=True, exist_ok=True)
-        lock = hub.cache() / ".locks" / plan.name.folder_name / f"{file.blob}.lock"
+        lock = hub.cache() / ".locks" / wanted.name.folder_name / f"{file.blob}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
-        address = hf_hub_url(plan.name.repository, file.name, revision=plan.commit)
+        address = hf_hub_url(wanted.name.repository, file.name, revision=wanted.commit)
         with WeakFileLock(str(lock)):
             if not blob.exists():
                 incomplete = blobs / f"{file.blob}.incomplete"
@@ -168,9 +168,9 @@ def _fetch(plan: Plan, file: File, told: Callable[[int], None]) -> None:
                 _check(incomplete, file)
                 incomplete.replace(blob)
     # finds the blob, links the snapshot to it and writes down what the revision means
-    hf_hub_download(plan.name.repository, file.name, revision=plan.name.revision or None)
-    if not (plan.folder / "snapshots" / plan.commit / file.name).is_file():
-        hf_hub_download(plan.name.repository, file.name, revision=plan.commit)  # the revision has moved meanwhile
+    hf_hub_download(wanted.name.repository, file.name, revision=wanted.name.revision or None)
+    if not (wanted.folder / "snapshots" / wanted.commit / file.name).is_file():
+        hf_hub_download(wanted.name.repository, file.name, revision=wanted.commit)  # the revision has moved meanwhile
 
 
 class _Counted(io.FileIO):
