@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from models import spm_vocabulary, write_llama
 from serving import NEGTEMP, ONE_THREAD, complete, require_server, serving
 
 from negtemp.cli.app import app
-from negtemp.errors import NegtempError, UnpatchedLibraryError, UsageError
+from negtemp.errors import ModelError, NegtempError, UnpatchedLibraryError, UsageError
 from negtemp.model import model_file
 from negtemp.server import Address, Server, free, keys_in, model_name
 
@@ -148,6 +149,20 @@ def test_a_model_that_fails_behind_the_server_is_one_line(server: Server, tmp_pa
     assert said.startswith("negtemp: llama-server cannot serve")
     # why, as llama.cpp says it of a file that ends too early, and not only that it failed
     assert "not within the file bounds" in said and "exiting" not in said
+
+
+@pytest.mark.parametrize(
+    ("ends_by", "expected"),
+    [("kill -ILL $$", "ended by SIGILL: it was compiled for another processor; build it with: negtemp build --tools"),
+     ("echo 'E no memory'; kill -KILL $$", "ended by SIGKILL; E no memory"), ("exit 3", "no reason given")],
+)  # fmt: skip
+def test_a_server_that_ends_before_it_answers_says_how(tmp_path: Path, ends_by: str, expected: str) -> None:
+    program = tmp_path / "llama-server"
+    program.write_text(f"#!/bin/sh\n{ends_by}\n")
+    program.chmod(0o755)
+    ended = Server(model_file.bundled(), Address(port=0), program=program)
+    with ended, pytest.raises(ModelError, match=f"{re.escape(expected)}$"):
+        ended.wait_until_ready()
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])

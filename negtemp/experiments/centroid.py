@@ -105,19 +105,24 @@ def summary(matrix: Measured, category: Sequence[str]) -> MatrixGeometry:
     """The shell of one matrix in figures."""
     found, tensor = matrix.geometry, matrix.tensor
     figures = shell(found.distances)
-    names = np.array(category)
-    by_category = {
-        str(name): CategoryGeometry(
-            tokens=int(np.count_nonzero(names == name)), median_percentile=_median(found.percentiles[names == name])
-        )
-        for name in sorted(set(category))
-    }
     return MatrixGeometry(
         matrix=matrix.matrix, tied=matrix.tied, type=tensor.type, rows=found.rows, dim=tensor.dim,
         padding_rows=tensor.rows - found.rows, centroid_norm=finite(float(np.linalg.norm(found.centroid))),
         norm_mean=_mean(found.norms), distance_mean=finite(figures.mean), distance_deviation=finite(figures.deviation),
-        quantiles=dict(zip(map(str, QUANTILES), map(finite, figures.quantiles), strict=True)), categories=by_category,
+        quantiles=dict(zip(map(str, QUANTILES), map(finite, figures.quantiles), strict=True)),
+        categories=_by_category(found.percentiles, category),
     )  # fmt: skip
+
+
+def _by_category(percentiles: NDArray[np.float64], category: Sequence[str]) -> dict[str, CategoryGeometry]:
+    number = {name: index for index, name in enumerate(sorted(set(category)))}
+    numbers = np.fromiter(map(number.__getitem__, category), np.uint8, len(category))
+    return {
+        name: CategoryGeometry(
+            tokens=int(np.count_nonzero(numbers == index)), median_percentile=_median(percentiles[numbers == index])
+        )
+        for name, index in number.items()
+    }
 
 
 def tokens(

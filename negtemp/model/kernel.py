@@ -111,20 +111,25 @@ class Draws:
         self._numbers = self._api.negtemp_random(seed)
         self._turn = _Turn(numbers=self._numbers, temperature=temperature, sign=_sign(beta))
         self._turn.mask(masked)
+        self._row: Row | None = None
 
     @staticmethod
     def draw_all(draws: "Sequence[Draws]", rows: Sequence[Row], threads: int, observes: bool) -> list[Draw | None]:
         """A token of each row `[vocab]`, all rows on all `threads`; None, and no random number taken, where a row is no
         distribution or none of what is not masked is finite.
         """
-        turns = [one._turn for one in draws]
-        for turn, row in zip(turns, rows, strict=True):
-            turn.row = row.ctypes.data
+        turns = [one._reading(row) for one, row in zip(draws, rows, strict=True)]
         draws[0]._api.negtemp_draw(len(turns), _pointers(turns), len(rows[0]), observes, threads)
         return [
             None if turn.refused else Draw(turn.token_id, turn.p, turn.observed(row) if observes else None)
             for turn, row in zip(turns, rows, strict=True)
         ]
+
+    def _reading(self, row: Row) -> _Turn:
+        """Its turn at a row; most often the row lies where the last one lay, and an address is costly to ask for."""
+        if row is not self._row:
+            self._row, self._turn.row = row, row.ctypes.data
+        return self._turn
 
     def close(self) -> None:
         if self._numbers:

@@ -12,12 +12,13 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -139,8 +140,16 @@ class Server:
         errors = [_STAMP.sub("", line) for line in self._last_lines if " E " in (_STAMP.match(line) or [""])[0]]
         reasons = [line for line in errors if not any(words in line for words in _CONSEQUENCES)]
         complaints = [line for line in self._last_lines if any(word in line.lower() for word in _COMPLAINTS)]
-        found = reasons or errors or complaints or list(self._last_lines) or ["no reason given"]
-        return "; ".join(list(dict.fromkeys(found))[-2:])
+        said = dict.fromkeys(reasons or errors or complaints or self._last_lines)
+        return "; ".join([*self._signal(), *list(said)[-2:]]) or "no reason given"
+
+    def _signal(self) -> Iterator[str]:
+        """The signal that ended it, where one did."""
+        status = self._process.returncode
+        if status == -signal.SIGILL:
+            yield f"it ended by SIGILL: it was compiled for another processor; {FIX}"
+        elif status < 0:
+            yield f"it ended by {signal.Signals(-status).name}"
 
     def prove(self) -> None:
         """Raises UnpatchedLibraryError unless the token that is most likely at T = 0.001 is not so at T = -0.001, and

@@ -78,7 +78,7 @@ class Context:
         self._api = model.library.api
         self._library = model.library
         self._vocab = model.vocabulary.size
-        self._views: dict[int, NDArray[np.float32]] = {}
+        self._views: dict[int, list[Logits]] = {}
         self._padding = sequences
         self.threads = threads or default_threads()
         all_sequences = sequences + (widest > 0)
@@ -161,11 +161,11 @@ class Context:
         address = self._logits_address(self._handle)
         if not address:
             raise DecodeError("this model computes no logits; negtemp needs a causal language model")
-        view = self._views.get(address)
-        if view is None:  # making a view costs as much as decoding a small model, so keep it
+        views = self._views.get(address)
+        if views is None:  # making views costs as much as decoding a small model, so keep them
             pointer = ctypes.cast(address, ctypes.POINTER(ctypes.c_float))
-            view = self._views[address] = np.ctypeslib.as_array(pointer, shape=(self._rows, self._vocab))
-        return [view[row] for row in range(count)]
+            views = self._views[address] = list(np.ctypeslib.as_array(pointer, shape=(self._rows, self._vocab)))
+        return views[:count]
 
     def share(self, source: int, target: int, until: int = -1) -> None:
         """Let `target` see what was decoded on `source` so far, up to position `until`; no data moves."""

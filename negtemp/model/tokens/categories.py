@@ -23,6 +23,7 @@ repository, which tries one mark. Bytes: RFC 3629, section 1.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -60,8 +61,9 @@ def token_categories(vocabulary: Vocabulary, unused: Sequence[str] = ()) -> list
     numbers[vocabulary.named_unused(unused)] = TOKEN_CATEGORIES.index("unused")
     names = np.array(TOKEN_CATEGORIES, object)
     found: list[TokenCategory] = names[numbers].tolist()
-    tried = np.isin(names[numbers], ("normal", "special-looking", *UNREACHABLE)).sum()
-    if tried and "normal" not in found:
+    counts = Counter(found)
+    tried = sum(counts[category] for category in ("normal", "special-looking", *UNREACHABLE))
+    if tried and not counts["normal"]:
         raise ModelError(
             f"not one of {tried} tokens comes back from text: the tokenizer in this file does not fit its vocabulary; "
             "convert the model again"
