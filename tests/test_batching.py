@@ -3,7 +3,8 @@
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from models import spm_vocabulary, write_llama
 
 from negtemp.errors import DecodeError
+from negtemp.model import kernel
 from negtemp.model.engine.decode_timing import DecodeTiming
-from negtemp.model.engine.engine import BatchShape, Engine, Request
+from negtemp.model.engine.engine import BatchShape, Engine, Request, Sampling
 from negtemp.model.engine.request import Filters
 from negtemp.model.library import Library
 from negtemp.model.llama.context import Context, Logits
@@ -144,6 +146,33 @@ def test_padding_changes_no_row_and_leaves_no_cell_behind(engine: Engine) -> Non
             if position < 7:
                 for ours, theirs in zip(rows, bare.step(step), strict=True):
                     np.testing.assert_allclose(ours, theirs, atol=1e-2)
+
+
+def untimed(records: Sequence[Step | Completion | Failure]) -> list[Step | Completion | Failure]:
+    """The same without the speed."""
+    return [replace(one, tokens_per_second=None) if isinstance(one, Completion) else one for one in records]
+
+
+@pytest.mark.parametrize("rows_of", [lambda live: live, lambda live: live + 3], ids=["bare", "padded"])
+def test_a_step_in_one_call_is_a_decode_and_a_draw(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, rows_of: Callable[[int], int]
+) -> None:
+    """Masked, filtered or neither, while others enter and leave: the same records to the last bit."""
+    if kernel.find(engine.model.library) is None:
+        pytest.skip("the compiled loops are not here")
+    monkeypatch.setattr(DecodeTiming, "rows", lambda _, live: rows_of(live))
+    monkeypatch.setattr(DecodeTiming, "widest", lambda _, slots: rows_of(slots))
+    filters = [Filters(), Filters(mask=(270, 300, 301)), Filters(), Filters(top_k=40)]
+    # the last ones are filtered now and then: steps of both kinds, one after the other
+    asked = [replace(one, filters=filters[one.sequence % (3 + one.sequence // 20)]) for one in requests(40)]
+    calls, decode = itertools.count(), kernel.Steps.decode
+    monkeypatch.setattr(kernel.Steps, "decode", lambda steps, width: next(calls) * 0 or decode(steps, width))
+    shape = BatchShape(5, 1024)
+    in_one_call = untimed(list(engine.stream(asked, shape)))
+    assert next(calls) > 20
+    monkeypatch.setattr(Sampling, "steps", lambda *_: None)
+    assert in_one_call == untimed(list(engine.stream(asked, shape)))
+    assert sum(isinstance(one, Completion) for one in in_one_call) == 40
 
 
 @pytest.fixture

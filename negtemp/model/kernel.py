@@ -1,4 +1,5 @@
-"""The compiled loops over rows of logits (negtemp/native): draws at one temperature, and what a row says about a token.
+"""The compiled loops over rows of logits (negtemp/native): draws at one temperature, what a row says about a token, and
+steps of the engine, a decode and its draws in one call.
 
 They are built with the library and lie beside it; where they are missing, or are of another version, everything is
 computed without them: statistics by `theory.observation`, which is their specification, and draws by llama.cpp's own
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from negtemp.model.library import Library
 from negtemp.theory.observation import NOTHING, Observed
 
-_VERSION = 3
+_VERSION = 4
 
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
@@ -33,6 +34,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "negtemp_level_weighs": (_INT, []),
     "negtemp_draw": (None, [_LONG, _POINTER, _LONG, _INT, _INT]),
     "negtemp_observe": (None, [_LONG, _POINTER, _LONG, _INT]),
+    "negtemp_step": (ctypes.c_int32, [_POINTER, ctypes.c_int32, _POINTER, _LONG, ctypes.c_int32, _INT]),
     "negtemp_random": (_POINTER, [ctypes.c_uint32]),
     "negtemp_random_free": (None, [_POINTER]),
     "negtemp_exponentials": (None, [_POINTER, _LONG, _POINTER]),
@@ -48,7 +50,8 @@ class _Turn(ctypes.Structure):
     _fields_ = [
         ("row", _POINTER), ("masked", _POINTER), ("masked_count", _LONG), ("numbers", _POINTER),
         ("temperature", ctypes.c_float), ("sign", ctypes.c_int32), ("token_id", ctypes.c_int32),
-        ("refused", ctypes.c_int32), ("p", ctypes.c_double), ("figures", ctypes.c_double * 5),
+        ("refused", ctypes.c_int32), ("position", ctypes.c_int32), ("sequence", ctypes.c_int32),
+        ("p", ctypes.c_double), ("figures", ctypes.c_double * 5),
     ]  # fmt: skip
 
     def mask(self, masked: Ids | None) -> None:
@@ -56,12 +59,12 @@ class _Turn(ctypes.Structure):
         if masked is not None:
             self.masked, self.masked_count = masked.ctypes.data, len(masked)
 
-    def observed(self, row: Row) -> Observed:
-        peak, total, distance, gap, above = self.figures
-        if math.isnan(peak):
+    def observed(self) -> Observed:
+        below_peak, total, distance, gap, above = self.figures
+        if math.isnan(below_peak):
             return NOTHING
         log_total = math.log(total)
-        return Observed(float(row[self.token_id]) - peak - log_total, int(above), log_total - distance / total, gap)
+        return Observed(below_peak - log_total, int(above), log_total - distance / total, gap)
 
 
 class Drawn(NamedTuple):
@@ -91,15 +94,15 @@ class Kernel:
         for turn, one in zip(turns, drawn, strict=True):
             turn.mask(one.barred)
         self.api.negtemp_observe(len(drawn), _pointers(turns), len(drawn[0].row), threads)
-        return [turn.observed(one.row) for turn, one in zip(turns, drawn, strict=True)]
+        return [turn.observed() for turn in turns]
 
 
 class Draw(NamedTuple):
-    """A drawn token, its probability, and what the row says about it where that was asked for."""
+    """A drawn token, ln of its probability, and what the row says about it (nothing, where that was not asked for)."""
 
     token_id: int
-    p: float
-    observed: Observed | None
+    logprob: float
+    observed: Observed
 
 
 class Draws:
@@ -120,10 +123,12 @@ class Draws:
         """
         turns = [one._reading(row) for one, row in zip(draws, rows, strict=True)]
         draws[0]._api.negtemp_draw(len(turns), _pointers(turns), len(rows[0]), observes, threads)
-        return [
-            None if turn.refused else Draw(turn.token_id, turn.p, turn.observed(row) if observes else None)
-            for turn, row in zip(turns, rows, strict=True)
-        ]
+        return [_draw(turn, observes) for turn in turns]
+
+    def at(self, position: int, sequence: int) -> "Draws":
+        """Itself; its next step decodes the token drawn last at `position` of `sequence`."""
+        self._turn.position, self._turn.sequence = position, sequence
+        return self
 
     def _reading(self, row: Row) -> _Turn:
         """Its turn at a row; most often the row lies where the last one lay, and an address is costly to ask for."""
@@ -135,6 +140,43 @@ class Draws:
         if self._numbers:
             self._api.negtemp_random_free(self._numbers)
             self._numbers = None
+
+
+class Decoder(ctypes.Structure):
+    """How llama.cpp decodes in one context, by addresses: `llama_decode`, `llama_get_logits`, the context, a
+    `llama_batch` with room for every row, and the number of a sequence that nobody uses.
+    """
+
+    _fields_ = [
+        ("decode", _POINTER), ("get_logits", _POINTER), ("context", _POINTER), ("batch", _POINTER),
+        ("padding", ctypes.c_int32),
+    ]  # fmt: skip
+
+
+class Steps:
+    """Steps of the same sequences, each a decode of the token drawn last and a draw of the next, in one call."""
+
+    def __init__(self, draws: Sequence[Draws], decoder: Decoder, vocab: int, threads: int) -> None:
+        self._turns = [one._turn for one in draws]
+        self._draws, self._decoder = draws, decoder  # what the addresses below belong to
+        self._step = draws[0]._api.negtemp_step
+        self._given = ctypes.addressof(decoder), len(draws), _pointers(self._turns), vocab
+        self._threads = threads
+
+    def decode(self, width: int) -> int:
+        """One step, in `width` rows where these are more; the status of `llama_decode`."""
+        return int(self._step(*self._given, width, self._threads))
+
+    def drawn(self) -> list[Draw | None]:
+        """What the last step has drawn of each, and what the row says; None as in `Draws.draw_all`."""
+        return [_draw(turn, True) for turn in self._turns]
+
+
+def _draw(turn: _Turn, observes: bool) -> Draw | None:
+    if turn.refused:
+        return None
+    logprob = math.log(turn.p) if turn.p > 0 else -math.inf
+    return Draw(turn.token_id, logprob, turn.observed() if observes else NOTHING)
 
 
 def _sign(beta: float) -> int:

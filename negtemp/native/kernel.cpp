@@ -6,6 +6,8 @@
 // row, so that the number of threads moves no bit. Compile with -ffp-contract=off.
 // The specifications are negtemp/theory/observation.py, and for the draw llama.cpp's samplers `logit_bias`, `temp` and
 // `dist`, as patches/ leave them. It leaves out every other sampler, and rows that hold NaN or +inf.
+// A step is llama.cpp's decode and these draws in one call: what Python does between the two costs more than they do, as
+// a decode leaves nothing of it in the caches.
 //
 // Threads are those of OpenMP, where the compiler has it: between two decodes of ggml they are idle.
 
@@ -61,6 +63,7 @@ struct Turn {
     float temperature;  // as the sampler `temp` is given it; 0: the extreme logit of the lowest id
     int32_t sign;  // of beta
     int32_t token_id, status;  // REFUSED where nothing could be drawn, and no number was taken
+    int32_t position, sequence;  // where a step decodes the token
     double p;
     double figures[5];  // as `summarise` says
 };
@@ -133,8 +136,10 @@ void join(Extremes &found, const Extremes &other) {
 
 const Extremes NOTHING = {-INF, -INF, INF, INF, false};
 
-// the highest logit (NaN where there are no numbers), the sums of w and of w (z - highest), the gap, how many are above
-void summarise(const Seen *seen, int64_t pieces, int sign, int64_t above, double *found) {
+// how far the token's logit lies from the highest (NaN where there are no numbers), the sums of w and of
+// w (z - highest), the gap, how many are above
+void summarise(const Seen *seen, int64_t pieces, int64_t above, Turn &turn) {
+    double *found = turn.figures;
     Extremes all = NOTHING, drawable = NOTHING;
     for (int64_t piece = 0; piece < pieces; ++piece) {
         join(all, seen[piece].all);
@@ -152,10 +157,10 @@ void summarise(const Seen *seen, int64_t pieces, int sign, int64_t above, double
         total += share * sums.total;
         distance += share * (sums.distance + below * sums.total);
     }
-    const double gap = sign > 0   ? double(drawable.highest) - drawable.second_highest
-                       : sign < 0 ? double(drawable.second_lowest) - drawable.lowest
-                                  : 0.0;
-    found[0] = all.highest;
+    const double gap = turn.sign > 0   ? double(drawable.highest) - drawable.second_highest
+                       : turn.sign < 0 ? double(drawable.second_lowest) - drawable.lowest
+                                       : 0.0;
+    found[0] = double(turn.row[turn.token_id]) - all.highest;
     found[1] = total;
     found[2] = distance;
     found[3] = std::isfinite(gap) ? gap : 0.0;
@@ -314,7 +319,7 @@ void take(Turn &turn, int64_t vocab, bool given, bool statistics, int threads) {
     if (!statistics) return;
     const int64_t above =
         over_pieces(count, threads, [&](int64_t piece) { return drawing.pieces.above(piece, seen[piece]); });
-    summarise(seen, count, turn.sign, above, turn.figures);
+    summarise(seen, count, above, turn);
 }
 
 // rows side by side where there are as many as threads; never a team within a team, which is made anew every time
@@ -329,13 +334,53 @@ void take_all(int64_t count, Turn *const *turns, int64_t vocab, bool given, bool
     for (int64_t row = 0; row < count; ++row) take(*turns[row], vocab, given, statistics, 1);
 }
 
+// `llama_batch` of llama.h
+struct Batch {
+    int32_t n_tokens;
+    int32_t *token;
+    float *embd;
+    int32_t *pos, *n_seq_id, **seq_id;
+    int8_t *logits;
+
+    void put(int32_t at, int32_t token_id, int32_t position, int32_t sequence) {
+        token[at] = token_id;
+        pos[at] = position;
+        seq_id[at][0] = sequence;
+        logits[at] = 1;
+    }
+};
+
+// how llama.cpp decodes: two functions of llama.h, their context, and a batch with room for every row
+struct Decoder {
+    int32_t (*decode)(void *, Batch);
+    float *(*get_logits)(void *);
+    void *context;
+    Batch *batch;
+    int32_t padding;  // a sequence that nobody uses
+};
+
+// decodes the token of each turn, and draws the next; the status of llama_decode
+int32_t step(const Decoder &decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width, int threads) {
+    Batch &batch = *decoder.batch;
+    for (int32_t at = 0; at < count; ++at)
+        batch.put(at, turns[at]->token_id, turns[at]->position++, turns[at]->sequence);
+    for (int32_t at = count; at < width; ++at) batch.put(at, 0, at - count, decoder.padding);
+    batch.n_tokens = std::max(count, width);
+    const int32_t status = decoder.decode(decoder.context, batch);
+    if (status != DONE) return status;
+    const float *logits = decoder.get_logits(decoder.context);  // those of the prompt were there
+    for (int32_t at = 0; at < count; ++at) turns[at]->row = logits + at * vocab;
+    take_all(count, turns, vocab, false, true, threads);
+    return DONE;
+}
+
 }  // namespace
 }  // namespace negtemp
 
 using namespace negtemp;
 
 // raised whenever a function below changes its meaning
-EXPORTED int negtemp_version() { return 3; }
+EXPORTED int negtemp_version() { return 4; }
 
 // of a `Turn`, for whoever fills one
 EXPORTED int64_t negtemp_turn_bytes() { return sizeof(Turn); }
@@ -353,6 +398,12 @@ EXPORTED void negtemp_draw(int64_t count, Turn *const *turns, int64_t vocab, int
 // the statistics of the tokens that `turns` hold
 EXPORTED void negtemp_observe(int64_t count, Turn *const *turns, int64_t vocab, int threads) {
     take_all(count, turns, vocab, true, true, threads);
+}
+
+// a decode of the tokens of `turns`, in `width` rows at least, and a draw of each with its statistics
+EXPORTED int32_t negtemp_step(const Decoder *decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width,
+                              int threads) {
+    return step(*decoder, count, turns, vocab, width, threads);
 }
 
 // the numbers of llama.cpp's `dist`, which are those of this C++ library

@@ -202,7 +202,9 @@ class Server:
 
     def wait(self) -> None:
         """Returns when the server has ended by itself. Raises NegtempError where that was a failure."""
-        status = self._process.wait()
+        # in slices: a wait without end that begins just after a signal has come would never see it
+        while (status := self._process.poll()) is None:
+            time.sleep(_POLL_SECONDS)
         if status:
             self._reader.join()
             raise NegtempError(f"llama-server ended with status {status}: {self._complaint()}")

@@ -2,10 +2,11 @@
 
 An `Engine` hands its requests to a `Scheduler`, which keeps a fixed number of slots filled with `Generation`s. A step
 decodes one token of each live generation in one batch; `Sampling` draws the next ones and observes them, from the raw
-logits, before any filter (`theory.observation`). A generation that ends frees its cells and the next request enters,
-its prompt decoded between two steps. Requests are taken one at a time, so memory does not grow with their number, and
-only when the cells that they can grow to are free, so the cache never overflows: until then a request waits, and all
-behind it. One that can never fit is answered by a Failure, and the others go on.
+logits, before any filter (`theory.observation`). Where the compiled loops draw for all of them, decode and draws are
+one call (`kernel.Steps`). A generation that ends frees its cells and the next request enters, its prompt decoded
+between two steps. Requests are taken one at a time, so memory does not grow with their number, and only when the cells
+that they can grow to are free, so the cache never overflows: until then a request waits, and all behind it. One that
+can never fit is answered by a Failure, and the others go on.
 
 The two signs of a comparison share a batch, and so meet the same arithmetic. The order of requests decides which share
 one, and so the last bits of their logits, and nothing else; with `BatchShape.alone` not even that: one sequence at a
@@ -37,6 +38,9 @@ from negtemp.theory.observation import Observed, Observer, gap_among
 __all__ = ["BatchShape", "Engine", "Request", "check"]
 
 _MOST_HELD_PROMPTS = 16
+
+Drawing = tuple[Draw | kernel.Draw, Observed] | None
+"""A drawn token and what the raw logits say of it; None where they are no distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Generation:
         """What to decode next: its last token, that token's position, its slot."""
         return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
 
-    def take(self, draw: Draw, seen: Observed) -> Step:
+    def take(self, draw: Draw | kernel.Draw, seen: Observed) -> Step:
         """Go on by a token; its record."""
         position, token_id = len(self._token_ids), draw.token_id
         self._token_ids.append(token_id)
@@ -174,7 +178,17 @@ class Sampling:
         self._kernel = kernel.find(model.library)
         self._observer = Observer(model.vocabulary.size)
 
-    def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Draw, Observed] | None]:
+    def steps(self, generations: Sequence[Generation], context: Context) -> kernel.Steps | None:
+        """Steps of these in one call each; None where they are not all drawn by the compiled loops."""
+        loops = []
+        for generation in generations:
+            if generation.chain.loops is None:
+                return None
+            loops.append(generation.chain.loops.at(*generation.next_token[1:]))
+        decoder = kernel.Decoder(*context.addresses(), context.padding)
+        return kernel.Steps(loops, decoder, len(self.candidates.id), self._threads)
+
+    def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[Drawing]:
         """The next token of each from its `[vocab]` logits, and what these say; None where they are no distribution."""
         draws = draw_all([generation.chain for generation in generations], rows, self._threads, observes=True)
         return [
@@ -182,7 +196,7 @@ class Sampling:
             for draw, row, generation in zip(draws, rows, generations, strict=True)
         ]
 
-    def _observed(self, draw: Draw, row: Logits, beta: float) -> tuple[Draw, Observed] | None:
+    def _observed(self, draw: Draw, row: Logits, beta: float) -> Drawing:
         seen = draw.observed or self._observe(draw, row, beta)
         return None if math.isnan(seen.entropy) else (draw, seen)
 
@@ -203,6 +217,8 @@ class Scheduler:
         self._model, self._context, self._shape = model, context, shape
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
+        self._changed = True  # the live ones, since their steps were made
+        self._steps: kernel.Steps | None = None
         self._sampling = Sampling(model, context.threads)
         self._waiting: Request | None = None
         self._padding = timing.widest(shape.slots)
@@ -223,7 +239,7 @@ class Scheduler:
                         entering.append(outcome)
                 if not entering and not self._live:
                     return
-                yield from self._advance(entering or self._decode())
+                yield from self._advance(self._drawn(*zip(*entering, strict=True)) if entering else self._step())
         finally:
             for generation in self._live:
                 generation.close()
@@ -262,21 +278,33 @@ class Scheduler:
             self._context.clear()
         generation = Generation(self._model, request, self._free.pop(), self._sampling.candidates)
         self._live.append(generation)
+        self._changed = True
         return generation, self._prefixes.use(request.prompt_token_ids, generation.slot)
 
-    def _decode(self) -> list[tuple[Generation, Logits]]:
-        """One step of every live generation."""
-        rows = self._context.step([g.next_token for g in self._live], self._rows[len(self._live) - 1])
-        return list(zip(self._live, rows, strict=True))
+    def _step(self) -> list[tuple[Generation, Drawing]]:
+        """A decode of the last token of every live generation, and what is drawn of it."""
+        width = self._rows[len(self._live) - 1]
+        if self._changed:
+            self._steps, self._changed = self._sampling.steps(self._live, self._context), False
+        if self._steps is None:
+            rows = self._context.step([generation.next_token for generation in self._live], width)
+            return self._drawn(self._live, rows)
+        self._context.check(self._steps.decode(width))
+        if width > len(self._live):
+            self._context.drop(self._context.padding)
+        draws = zip(self._live, self._steps.drawn(), strict=True)
+        return [(generation, draw and (draw, draw.observed)) for generation, draw in draws]
 
-    def _advance(self, drawing: list[tuple[Generation, Logits]]) -> Iterator[Step | Completion | Failure]:
-        generations, rows = zip(*drawing, strict=True)
-        for generation, drawn in zip(generations, self._sampling.draw(generations, rows), strict=True):
-            if drawn is None:
+    def _drawn(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Generation, Drawing]]:
+        return list(zip(generations, self._sampling.draw(generations, rows), strict=True))
+
+    def _advance(self, drawings: list[tuple[Generation, Drawing]]) -> Iterator[Step | Completion | Failure]:
+        for generation, drawing in drawings:
+            if drawing is None:
                 yield _failed(generation.request, str(no_distribution()))
                 self._retire(generation)
                 continue
-            yield generation.take(*drawn)
+            yield generation.take(*drawing)
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)
@@ -284,6 +312,7 @@ class Scheduler:
     def _retire(self, generation: Generation) -> None:
         generation.close()
         self._live.remove(generation)
+        self._changed = True
         self._free.append(generation.slot)
         self._context.drop(generation.slot)
         self._prefixes.release(generation.request.prompt_token_ids)

@@ -198,7 +198,8 @@ def draw_all(
     if looped:
         loops, among = [each for _, each in looped], [rows[place] for place, _ in looped]
         for (place, each), drawn in zip(looped, kernel.Draws.draw_all(loops, among, threads, observes), strict=True):
-            found[place] = drawn and Draw(drawn.token_id, _log(drawn.p), each.masked, None, drawn.observed)
+            seen = drawn.observed if drawn and observes else None
+            found[place] = drawn and Draw(drawn.token_id, drawn.logprob, each.masked, None, seen)
     return found
 
 

@@ -79,7 +79,7 @@ class Context:
         self._library = model.library
         self._vocab = model.vocabulary.size
         self._views: dict[int, list[Logits]] = {}
-        self._padding = sequences
+        self.padding = sequences
         self.threads = threads or default_threads()
         all_sequences = sequences + (widest > 0)
         self._rows = max(all_sequences, widest)
@@ -131,11 +131,11 @@ class Context:
         The batch is padded to `width` rows, `widest` at most: some widths take less time than smaller ones.
         """
         missing = width - len(tokens)
-        padding = [(0, position, self._padding) for position in range(missing)]
+        padding = [(0, position, self.padding) for position in range(missing)]
         self._batch.fill_each([*tokens, *padding])
         self._decode()
         if missing > 0:
-            self.drop(self._padding)
+            self.drop(self.padding)
         return self._logits(len(tokens))
 
     def batch(self, entries: Sequence[tuple[int, int, int, bool]]) -> Sequence[Logits]:
@@ -148,7 +148,10 @@ class Context:
         return self._logits(sum(entry[3] for entry in entries))
 
     def _decode(self) -> None:
-        status = self._api.llama_decode(self._handle, self._batch.struct)
+        self.check(self._api.llama_decode(self._handle, self._batch.struct))
+
+    def check(self, status: int) -> None:
+        """Raise DecodeError where `llama_decode` gave a status other than 0."""
         if status == 1:
             raise DecodeError("the KV cache is full; raise `ctx_size` or ask for fewer sequences")
         if status != 0:
@@ -166,6 +169,12 @@ class Context:
             pointer = ctypes.cast(address, ctypes.POINTER(ctypes.c_float))
             views = self._views[address] = list(np.ctypeslib.as_array(pointer, shape=(self._rows, self._vocab)))
         return views[:count]
+
+    def addresses(self) -> tuple[int, int, int, int]:
+        """Of `llama_decode`, `llama_get_logits`, the context and the batch, for loops that call them."""
+        functions = (self._api.llama_decode, self._api.llama_get_logits)
+        decode, get_logits = (int(ctypes.cast(each, ctypes.c_void_p).value or 0) for each in functions)
+        return decode, get_logits, int(self._handle), ctypes.addressof(self._batch.struct)
 
     def share(self, source: int, target: int, until: int = -1) -> None:
         """Let `target` see what was decoded on `source` so far, up to position `until`; no data moves."""
