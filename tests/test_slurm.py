@@ -153,7 +153,7 @@ def test_an_array_of_four_shards_gives_the_run_of_one_process_though_tasks_are_r
     last = time.monotonic() + 10 * _PATIENCE_SECONDS
     _wait_for_tasks(job, slurm, last)
     assert "interrupted: " in (tmp_path / f"slurm-{job}_1.out").read_text()
-    # a slow machine's Slurm may repeat its order to end a task, to the task that has begun anew
+    # scancel repeats itself for ten seconds while the array changes, and so may signal the task that has begun anew
     while (merged := call("merge", str(folder))).returncode == 4 and time.monotonic() < last:
         _said(["scontrol", "requeue", f"{job}_1,{job}_2"], slurm)
         _wait_for_tasks(job, slurm, last)
