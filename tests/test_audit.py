@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from vocabularies import spm_vocabulary
 
 import negtemp
 from negtemp.errors import UsageError
-from negtemp.experiments.audit import AuditSettings, audit, goes_on
+from negtemp.experiments.audit import AuditSettings, _RunningAudit, audit, goes_on
 from negtemp.experiments.elicitation import Elicitor, Said, observe, reference_tokens
+from negtemp.experiments.indicators import Reference, _by_ranking
 from negtemp.experiments.superstrings import superstrings
 from negtemp.model.engine.engine import Engine
 from negtemp.model.engine.prompt_logits import score
@@ -20,6 +22,7 @@ from negtemp.model.library import Library
 from negtemp.model.llama.model import Model
 from negtemp.model.weights.tensors import Weights
 from negtemp.records import Audit, AuditToken, to_line
+from negtemp.theory import ranking
 from negtemp.theory.boltzmann import probabilities
 from negtemp.theory.statistics import auc
 
@@ -185,6 +188,22 @@ def test_python_gives_the_same_records(half_learned: tuple[Path, set[int]]) -> N
         *tokens, whole = model.audit(verify=False)
     assert isinstance(whole, Audit) and not whole.can_verify
     assert {t.token_id for t in tokens if isinstance(t, AuditToken) and t.candidate} == half_learned[1]
+
+
+@pytest.mark.parametrize(("unused_depth", "has_scale", "suspects"), [(-9.0, False, 20), (9.0, True, 100)])
+def test_unused_tokens_that_lie_among_those_in_use_give_no_threshold(
+    unused_depth: float, has_scale: bool, suspects: int
+) -> None:
+    """Then scores are ranks, and the literature's 2 % are suspect, not the half that lies above the middle."""
+    rng = np.random.default_rng(3)
+    depth, unused = rng.normal(0, 1, 1000), np.arange(1000) < 100
+    depth[unused] += unused_depth
+    found = {name: depth.copy() for name in ("mean_logit", "thermal_plus_1", "thermal_plus_half", "thermal_minus_1")}
+    found |= {name: depth.copy() for name in (*ranking.COMBINED, *ranking.MOMENTS)}
+    reference = Reference(tuple(range(100)), "named so")
+    survey = _by_ranking(found, reference, unused, np.ones(1000, bool))
+    under_way = _RunningAudit(cast(Any, None), ["normal"] * 1000, survey, AuditSettings())
+    assert (survey.has_scale, under_way.suspect_count) == (has_scale, suspects)
 
 
 @pytest.mark.parametrize(

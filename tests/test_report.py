@@ -32,6 +32,7 @@ from negtemp.records import (
 )
 from negtemp.records.audit import CategoryCounts
 from negtemp.runs.reading import load_run, read_run
+from negtemp.views.presenters import PRESENTERS
 from negtemp.views.report import html, kinds
 from negtemp.views.report.document import LISTED, Saved
 
@@ -127,6 +128,10 @@ def test_every_picture_has_words_and_a_table_that_say_the_same(pages: dict[str, 
 
 def drawn(pages: dict[str, str], name: str) -> int:
     return pages[name].count("<svg")
+
+
+def test_whatever_show_draws_has_a_report() -> None:
+    assert set(PRESENTERS) - {"sweep"} <= set(kinds.COMMANDS)
 
 
 def test_every_kind_of_run_has_pictures(pages: dict[str, str]) -> None:

@@ -21,7 +21,9 @@ def doctor(json: options.Json = False) -> None:
     """Prove that this build samples below zero; exit status 5 where it does not."""
     report, status = examine()
     if json:
-        print(jsonlib.dumps(asdict(report), ensure_ascii=False))
+        from negtemp.records.lines import safe_json
+
+        print(safe_json(jsonlib.dumps(asdict(report), ensure_ascii=False)))
     else:
         show(report)
     if report.problem:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 during a long run: the first ends it in order, the second at once.
+"""Ctrl-C, SIGTERM and SIGUSR1 during a sweep: the first ends it in order, the second at once.
 
 The first sets an event, which a run looks at before it begins another unit (`runs.execution.Run`): here no more begins,
 and workers are told to stop behind what they are at. All that is finished is saved, and the command says how to go on

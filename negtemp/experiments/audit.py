@@ -113,7 +113,7 @@ class _RunningAudit:
         if self.survey.level or self.calibration.said or self.survey.structure >= _STRUCTURE_FROM:
             return None
         standing = (
-            f"tokens known to be unused do not stand out (AUC {self.survey.structure:.2f}, asked: {_STRUCTURE_FROM})"
+            f"tokens known to be unused do not stand out (AUC {self.survey.structure:.2f}, needed: {_STRUCTURE_FROM})"
         )
         if np.isnan(self.survey.structure):
             standing = "no token is known to be unused"
@@ -126,14 +126,9 @@ class _RunningAudit:
         wanted = self.settings.number(len(self.survey.score))
         if wanted is not None:
             return wanted
-        if not self._scores_are_distances:
+        if not self.survey.has_scale:
             return round(_FIELD_SHARE * len(self.survey.score))
         return int((self.survey.score >= ranking.THRESHOLD).sum())
-
-    @property
-    def _scores_are_distances(self) -> bool:
-        """Without a level or a token known to be unused they are ranks, and no threshold means anything."""
-        return self.survey.level is not None or not np.isnan(self.survey.structure)
 
     def ask(self, progress: ProgressHook, ask: Ask | None = None) -> None:
         """Ask for reference tokens, then for suspects where the reference tokens were said."""
@@ -196,7 +191,7 @@ class _RunningAudit:
         return {"thermal": found["mean_logit"], **found}
 
     def summary(self) -> Audit:
-        adaptive = self.settings.candidates is None and self._scores_are_distances
+        adaptive = self.settings.candidates is None and self.survey.has_scale
         return Audit(
             problem=self.problem, combined=self.survey.combined,
             reference=Reference(source=self.survey.reference.source, tokens=len(self.survey.reference.rows)),

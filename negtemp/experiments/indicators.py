@@ -62,10 +62,11 @@ class Survey:
     indicators   by name, `[vocab]` each, NaN where a token has none; higher is more suspect
     score        `[vocab]`, of the level or of `theory.ranking`
     combined     names of the indicators that the score is made of
-    structure   probability that a token known to be unused is more suspect than one in use: by nearness to the level,
+    structure    probability that a token known to be unused is more suspect than one in use: by nearness to the level,
                  by the mean logit where there is none; NaN: none known
     level        the level of tokens never trained, or None
     runaway      share of suspect tokens among those drawn for the contexts; NaN without a level
+    has_scale    whether scores are distances, of which a threshold means something; else they are ranks
     """
 
     indicators: Mapping[str, Array]
@@ -75,6 +76,7 @@ class Survey:
     structure: float
     level: Level | None
     runaway: float
+    has_scale: bool
 
     def figures(self) -> LevelFigures | None:
         """The level as a record holds it."""
@@ -125,7 +127,7 @@ def survey(
     if found_level.is_a_fall(found["mean_logit"]):  # there a low logit says more of what was seen rarely
         score = ranking.dealt_anew(score, _by_lowness(found, unused, in_text)[0], found_level.suspect)
         made_of += tuple(ranking.COMBINED)
-    return Survey(found, reference, score, made_of, structure, found_level, runaway)
+    return Survey(found, reference, score, made_of, structure, found_level, runaway, has_scale=True)
 
 
 def _chords(written: Tensor, members: Sequence[int], threads: int | None) -> Array:
@@ -157,8 +159,9 @@ def _eligible(written: Geometry, mean_logit: Array) -> Mask:
 def _by_ranking(found: dict[str, Array], reference: Reference, unused: Mask, in_text: Mask) -> Survey:
     """The survey of a model without a level."""
     score, used = _by_lowness(found, unused, in_text)
+    has_scale = ranking.has_scale(found, ranking.COMBINED, used, unused)
     structure = ranking.structure(found["mean_logit"], used, unused)
-    return Survey(found, reference, score, tuple(ranking.COMBINED), structure, None, math.nan)
+    return Survey(found, reference, score, tuple(ranking.COMBINED), structure, None, math.nan, has_scale)
 
 
 def _by_lowness(found: dict[str, Array], unused: Mask, in_text: Mask) -> tuple[Array, Mask]:

@@ -25,6 +25,7 @@ from negtemp.model.library import Library
 from negtemp.theory.observation import NOTHING, Observed
 
 _VERSION = 4
+_DONE = 0
 
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
@@ -50,7 +51,7 @@ class _Turn(ctypes.Structure):
     _fields_ = [
         ("row", _POINTER), ("masked", _POINTER), ("masked_count", _LONG), ("numbers", _POINTER),
         ("temperature", ctypes.c_float), ("sign", ctypes.c_int32), ("token_id", ctypes.c_int32),
-        ("refused", ctypes.c_int32), ("position", ctypes.c_int32), ("sequence", ctypes.c_int32),
+        ("status", ctypes.c_int32), ("position", ctypes.c_int32), ("sequence", ctypes.c_int32),
         ("p", ctypes.c_double), ("figures", ctypes.c_double * 5),
     ]  # fmt: skip
 
@@ -149,7 +150,7 @@ class Decoder(ctypes.Structure):
 
     _fields_ = [
         ("decode", _POINTER), ("get_logits", _POINTER), ("context", _POINTER), ("batch", _POINTER),
-        ("padding", ctypes.c_int32),
+        ("padding_sequence", ctypes.c_int32),
     ]  # fmt: skip
 
 
@@ -173,7 +174,7 @@ class Steps:
 
 
 def _draw(turn: _Turn, observes: bool) -> Draw | None:
-    if turn.refused:
+    if turn.status != _DONE:
         return None
     logprob = math.log(turn.p) if turn.p > 0 else -math.inf
     return Draw(turn.token_id, logprob, turn.observed() if observes else NOTHING)

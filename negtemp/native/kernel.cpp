@@ -356,7 +356,7 @@ struct Decoder {
     float *(*get_logits)(void *);
     void *context;
     Batch *batch;
-    int32_t padding;  // a sequence that nobody uses
+    int32_t padding_sequence;  // one that nobody uses
 };
 
 // decodes the token of each turn, and draws the next; the status of llama_decode
@@ -364,7 +364,7 @@ int32_t step(const Decoder &decoder, int32_t count, Turn *const *turns, int64_t 
     Batch &batch = *decoder.batch;
     for (int32_t at = 0; at < count; ++at)
         batch.put(at, turns[at]->token_id, turns[at]->position++, turns[at]->sequence);
-    for (int32_t at = count; at < width; ++at) batch.put(at, 0, at - count, decoder.padding);
+    for (int32_t at = count; at < width; ++at) batch.put(at, 0, at - count, decoder.padding_sequence);
     batch.n_tokens = std::max(count, width);
     const int32_t status = decoder.decode(decoder.context, batch);
     if (status != DONE) return status;

@@ -22,7 +22,7 @@ struct Sums {
 
 // how llama.cpp's samplers `temp` and `dist` weigh a logit
 struct Weighing {
-    float temperature;  // of either sign, never 0
+    float temperature;  // of either sign, 0: the extreme token is taken, and nothing weighed
     float extreme;      // above zero the highest quotient of a logit and the temperature, below zero the lowest logit
     float limit;        // of a logit beyond it the weight is 0
 };

@@ -27,7 +27,7 @@ class AuditToken(TokenBytes, Record):
     """One token of an audit.
 
     rank           0 = most suspect of the vocabulary
-    score          0 = as tokens in use; from 0.5 on suspect, and 1 = as the core of the suspects; NaN: none
+    score          0 = as tokens in use, 1 = as the core of the suspects; a rank where nothing gives a scale; NaN: none
     indicators     by name, higher = more suspect; NaN where the token has none
     candidate      whether it is suspect
     probability    greatest probability of the exact id when asked to say it; None where it was not asked
@@ -51,7 +51,7 @@ class AuditToken(TokenBytes, Record):
 
     @property
     def suspect(self) -> bool:
-        """Whether its score says so, before the model is asked."""
+        """Whether it is among the first of the ranking that count as suspect, before the model is asked."""
         return self.candidate
 
     @property
@@ -155,7 +155,7 @@ class Audit(Record):
     combined     the indicators that the score is made of
     reference    where the tokens known to be unused were found, and how many
     structure    probability that a token known to be unused outranks one that the model writes; None without any
-    threshold    score from which a token is suspect; None where --candidates gave a number
+    threshold    score from which a token is suspect; None where a number or a share of tokens is
     controls     what asking for tokens in use showed, before any other was asked for
     categories   figures by category
     truth        against a file of counts, where one was given

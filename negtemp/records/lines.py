@@ -81,7 +81,11 @@ def record(cls: R) -> R:
 
 def to_line(record: Record) -> str:
     """One line of JSON without its newline; hostile characters, as of a prompt, stand in it as JSON's own escapes."""
-    line = _encode(record.to_dict())
+    return safe_json(_encode(record.to_dict()))
+
+
+def safe_json(line: str) -> str:
+    """The same JSON, with hostile characters as its own escapes."""
     if line.isascii() and line.isprintable():
         return line
     return _UNUSUAL.sub(lambda found: _escaped(found[0]), line)

@@ -30,7 +30,7 @@ class Run(Protocol):
 
     def __call__(self, units: Iterator[Any], stopping: Callable[[], bool]) -> Iterator[Answer]:
         """The records of the units, in order of completion. It is asked before each unit whether to stop: from then on
-        what has begun is finished and nothing else begins.
+        what has begun, or waits for room in the engine, is finished, and nothing else begins.
         """
 
 

@@ -57,11 +57,8 @@ class Temperature:
 
 
 def _inverse(value: float) -> float:
-    """1/value, infinite with the sign of value where a subnormal overflows."""
-    try:
-        return 1.0 / value
-    except (OverflowError, ZeroDivisionError):
-        return math.copysign(math.inf, value)
+    """1/value, infinite with the sign of value where a subnormal overflows; `value` is not 0."""
+    return 1.0 / value
 
 
 GREEDY = Temperature(0.0, math.inf)

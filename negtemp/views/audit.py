@@ -153,6 +153,11 @@ def _scale(audit: Audit) -> str:
             "The model has no level of tokens never trained, and no token is known to be unused; in their place: "
             f"{where}. The score is a rank, not a distance."
         )
+    if audit.structure < 0.5:
+        return (
+            "The model has no level of tokens never trained, and those known to be unused do not lie below those in "
+            f"use ({where}; AUC {audit.structure:.3f}). The score is a rank, not a distance."
+        )
     return (
         "The model has no level of tokens never trained. Score 0 is a token like those in use, 0.5 half-way to those "
         f"known to be unused ({where}), 1 the core of the suspects. Known to be unused and in use: AUC "

@@ -5,7 +5,7 @@ the width of the console that is given, so that a terminal, a pipe, a page or a 
 while it runs (`cli.output`); its presenter here is for what was saved.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Protocol
@@ -16,7 +16,6 @@ from rich.text import Text
 
 from negtemp.printable import encoded, printable_text
 from negtemp.records import (
-    Asked,
     Audit,
     AuditToken,
     Census,
@@ -38,7 +37,6 @@ from negtemp.records import (
 )
 from negtemp.records.audit import Change
 from negtemp.records.local_model import size_text
-from negtemp.records.trial import GRADES, grade
 from negtemp.theory import axis
 from negtemp.views import audit as audit_view
 from negtemp.views import census as census_view
@@ -217,13 +215,7 @@ def unknown(header: Header, records: Iterable[Record], out: Console, everything:
 
 def asked(header: Header, records: Iterable[Record], out: Console, everything: bool = False) -> Parts:
     """What an audit has asked for so far: how many tokens, and how readily they are said."""
-    grades: Counter[str] = Counter()
-    for record in records:
-        if isinstance(record, Asked):
-            for values in zip(*record.probabilities.values(), strict=True):
-                grades[grade(max(p for p in values if p is not None))] += 1
-    counts = ", ".join(f"{count:,} {name}" for name in (*GRADES, "never") if (count := grades[name]))
-    yield Text(f"{grades.total():,} of {header.model.vocabulary:,} tokens asked for{': ' if counts else ''}{counts}")
+    yield Text(trials_view.asked_for(records, header.model.vocabulary))
 
 
 PRESENTERS: Mapping[str, Presenter] = {

@@ -4,14 +4,15 @@ Rows are sorted by probability, the least first. The piece stands last, so that 
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.records import Repetition, Trial
-from negtemp.records.trial import SAID_FROM
+from negtemp.records import Asked, Record, Repetition, Trial
+from negtemp.records.trial import GRADES, SAID_FROM, grade
 from negtemp.views.console import PIECE_WIDTH, safe
 
 _NARROWEST_TABLE = 90
@@ -77,6 +78,17 @@ _MEANING = {
     "unable to repeat": "The model is unable to repeat: it does not say the controls either, so it refuses nothing.",
     "cannot tell": "Nothing can be told: too few pairs, or an interval too wide.",
 }
+
+
+def asked_for(records: Iterable[Record], vocabulary: int) -> str:
+    """How many tokens an audit has asked for, and how readily they are said."""
+    grades: Counter[str] = Counter()
+    for record in records:
+        if isinstance(record, Asked):
+            for values in zip(*record.probabilities.values(), strict=True):
+                grades[grade(max(p for p in values if p is not None))] += 1
+    counts = ", ".join(f"{count:,} {name}" for name in (*GRADES, "never") if (count := grades[name]))
+    return f"{grades.total():,} of {vocabulary:,} tokens asked for{': ' if counts else ''}{counts}"
 
 
 def _share(value: float) -> str:

@@ -185,7 +185,7 @@ class Sampling:
             if generation.chain.loops is None:
                 return None
             loops.append(generation.chain.loops.at(*generation.next_token[1:]))
-        decoder = kernel.Decoder(*context.addresses(), context.padding)
+        decoder = kernel.Decoder(*context.addresses(), context.padding_sequence)
         return kernel.Steps(loops, decoder, len(self.candidates.id), self._threads)
 
     def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[Drawing]:
@@ -221,7 +221,7 @@ class Scheduler:
         self._steps: kernel.Steps | None = None
         self._sampling = Sampling(model, context.threads)
         self._waiting: Request | None = None
-        self._padding = timing.widest(shape.slots)
+        self._padding_cells = timing.widest(shape.slots)
         self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
         held = range(shape.slots, sequences)
         self._prefixes = PrefixCache(context, held, shares_beginnings=model.can_cut_memory, keeps=not shape.alone)
@@ -260,7 +260,7 @@ class Scheduler:
     def _failure(self, request: Request) -> Failure | None:
         """Why the request can never run, or None."""
         problem: object = request.problem(self._model.vocabulary.size)
-        if problem is None and request.longest + self._padding > self._shape.cells:
+        if problem is None and request.longest + self._padding_cells > self._shape.cells:
             problem = (
                 f"the sequence can grow to {request.longest} tokens and the cache holds {self._shape.cells} cells; "
                 "lower `n_predict` or shorten the prompt"
@@ -271,7 +271,7 @@ class Scheduler:
 
     def _has_room(self, request: Request) -> bool:
         growth = request.growth + sum(generation.request.growth for generation in self._live)
-        return self._prefixes.fits(request.prompt_token_ids, self._shape.cells - self._padding - growth)
+        return self._prefixes.fits(request.prompt_token_ids, self._shape.cells - self._padding_cells - growth)
 
     def _start(self, request: Request) -> tuple[Generation, Logits]:
         if self._shape.alone:
@@ -291,7 +291,7 @@ class Scheduler:
             return self._drawn(self._live, rows)
         self._context.check(self._steps.decode(width))
         if width > len(self._live):
-            self._context.drop(self._context.padding)
+            self._context.drop(self._context.padding_sequence)
         draws = zip(self._live, self._steps.drawn(), strict=True)
         return [(generation, draw and (draw, draw.observed)) for generation, draw in draws]
 

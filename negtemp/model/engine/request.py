@@ -34,7 +34,9 @@ class Filters:
             ("min_p", self.min_p, 0.0, 1.0),
         ):
             if not lowest <= value <= highest or (value == 0 and name == "repeat_penalty") or math.isinf(value):
-                raise UsageError(f"`{name}` is {value}; give a number from {lowest:g} to {highest:g}")
+                wanted = f"from {lowest:g} to {highest:g}" if math.isfinite(highest) else f"of at least {lowest:g}"
+                wanted = "above 0, and finite" if name == "repeat_penalty" else wanted
+                raise UsageError(f"`{name}` is {value}; give a number {wanted}")
 
     @property
     def only_mask(self) -> bool:

@@ -13,6 +13,7 @@ already decided (or uniform) to the last bit. Exact greedy and antigreedy take t
 import ctypes
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,8 @@ class Samplers:
     ) -> None:  # fmt: skip
         self._api, self._candidates = library.api, candidates
         self._deterministic = math.isinf(temperature.beta)
-        self._reorders = filters.top_k > 0 or filters.top_p < 1.0 or filters.min_p > 0.0
+        # any filter but these two moves candidates or leaves some out
+        self._reorders = replace(filters, mask=(), repeat_penalty=1.0) != Filters()
         self._remembers = filters.repeat_penalty != 1.0
         self._mask = _ascending(filters.mask)
         self._handle = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())

@@ -68,7 +68,8 @@ class Batch:
 class Context:
     """KV cache and compute buffers for `sequences` sequences over `cells` cells. Close it, or use `with`.
 
-    A step may be padded to `widest` rows; the padding is a sequence of its own, and takes as many cells meanwhile.
+    A step may be padded to `widest` rows; the padding is a sequence of its own, `padding_sequence`, and takes as many
+    cells meanwhile.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Context:
         self._library = model.library
         self._vocab = model.vocabulary.size
         self._views: dict[int, list[Logits]] = {}
-        self.padding = sequences
+        self.padding_sequence = sequences
         self.threads = threads or default_threads()
         all_sequences = sequences + (widest > 0)
         self._rows = max(all_sequences, widest)
@@ -131,11 +132,11 @@ class Context:
         The batch is padded to `width` rows, `widest` at most: some widths take less time than smaller ones.
         """
         missing = width - len(tokens)
-        padding = [(0, position, self.padding) for position in range(missing)]
+        padding = [(0, position, self.padding_sequence) for position in range(missing)]
         self._batch.fill_each([*tokens, *padding])
         self._decode()
         if missing > 0:
-            self.drop(self.padding)
+            self.drop(self.padding_sequence)
         return self._logits(len(tokens))
 
     def batch(self, entries: Sequence[tuple[int, int, int, bool]]) -> Sequence[Logits]:

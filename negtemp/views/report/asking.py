@@ -53,6 +53,17 @@ def repetition(saved: Saved, records: Iterable[Record]) -> Report:
     )
 
 
+def answers(saved: Saved, records: Iterable[Record]) -> Report:
+    """The answers that an audit has saved as they came: how many, and how readily tokens are said."""
+    counted = trials_view.asked_for(records, saved.header.model.vocabulary)
+    return Report(
+        title="What an audit has asked for so far",
+        lead="The answers of `negtemp audit --exhaustive`, kept so that an interrupted audit goes on; the audit itself "
+        "is another run.",
+        sections=[Section("Tokens asked for", [f"{counted}."])],
+    )
+
+
 def _finite(value: float) -> bool:
     return math.isfinite(value)
 

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Maker] = {
     "reproduce": asking.reproduction,
     "audit": audits.audit,
     "audit --diff": audits.difference,
+    "audit --exhaustive": asking.answers,
     "census": audits.census,
     "scan": audits.scan,
 }
