@@ -115,14 +115,15 @@ class Draws:
         self._numbers = self._api.negtemp_random(seed)
         self._turn = _Turn(numbers=self._numbers, temperature=temperature, sign=_sign(beta))
         self._turn.mask(masked)
-        self._row: Row | None = None
 
     @staticmethod
     def draw_all(draws: "Sequence[Draws]", rows: Sequence[Row], threads: int, observes: bool) -> list[Draw | None]:
         """A token of each row `[vocab]`, all rows on all `threads`; None, and no random number taken, where a row is no
         distribution or none of what is not masked is finite.
         """
-        turns = [one._reading(row) for one, row in zip(draws, rows, strict=True)]
+        turns = [one._turn for one in draws]
+        for turn, row in zip(turns, rows, strict=True):
+            turn.row = row.ctypes.data
         draws[0]._api.negtemp_draw(len(turns), _pointers(turns), len(rows[0]), observes, threads)
         return [_draw(turn, observes) for turn in turns]
 
@@ -130,12 +131,6 @@ class Draws:
         """Itself; its next step decodes the token drawn last at `position` of `sequence`."""
         self._turn.position, self._turn.sequence = position, sequence
         return self
-
-    def _reading(self, row: Row) -> _Turn:
-        """Its turn at a row; most often the row lies where the last one lay, and an address is costly to ask for."""
-        if row is not self._row:
-            self._row, self._turn.row = row, row.ctypes.data
-        return self._turn
 
     def close(self) -> None:
         if self._numbers:
