@@ -166,13 +166,49 @@ def test_a_step_in_one_call_is_a_decode_and_a_draw(
     # the last ones are filtered now and then: steps of both kinds, one after the other
     asked = [replace(one, filters=filters[one.sequence % (3 + one.sequence // 20)]) for one in requests(40)]
     calls, decode = itertools.count(), kernel.Steps.decode
-    monkeypatch.setattr(kernel.Steps, "decode", lambda steps, width: next(calls) * 0 or decode(steps, width))
+    monkeypatch.setattr(kernel.Steps, "decode", lambda *given: next(calls) * 0 or decode(*given))
     shape = BatchShape(5, 1024)
     in_one_call = untimed(list(engine.stream(asked, shape)))
     assert next(calls) > 20
     monkeypatch.setattr(Sampling, "steps", lambda *_: None)
     assert in_one_call == untimed(list(engine.stream(asked, shape)))
     assert sum(isinstance(one, Completion) for one in in_one_call) == 40
+
+
+def test_a_decode_that_begins_before_the_records_are_made_changes_none(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a device: sequences enter, end by their length and by a token, and their steps go ahead in between."""
+    if kernel.find(engine.model.library) is None:
+        pytest.skip("the compiled loops are not here")
+    ends = frozenset(step.token_id for step in steps_of(engine, 40) if step.position == 7)
+    monkeypatch.setitem(vars(engine.model.vocabulary), "end_tokens", ends)
+    monkeypatch.setattr(DecodeTiming, "rows", lambda _, live: live)
+    shape = BatchShape(5, 1024)
+    asked = requests(40)
+    one_by_one = untimed(list(engine.stream(asked, shape)))
+    assert {record.stop for record in one_by_one if isinstance(record, Completion)} == {"eog", "length"}
+    begun = []
+    decode = kernel.Steps.decode
+    monkeypatch.setattr(kernel.Steps, "decode", lambda steps, *given: (decode(steps, *given), begun.append(steps.begun))[0])
+    monkeypatch.setattr(type(engine.model), "on_devices", True)
+    assert untimed(list(engine.stream(asked, shape))) == one_by_one
+    assert True in begun and False in begun
+
+
+def steps_of(engine: Engine, count: int) -> list[Step]:
+    return [record for record in engine.stream(requests(count), BatchShape(5, 1024)) if isinstance(record, Step)]
+
+
+def test_who_stops_listening_to_steps_that_went_ahead_leaves_the_model_in_order(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(engine.model), "on_devices", True)
+    stream = engine.stream(requests(3), BatchShape(3, 1024))
+    assert len(list(itertools.islice(stream, 10))) == 10
+    stream.close()  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    assert steps_of(engine, 3)
 
 
 @pytest.fixture

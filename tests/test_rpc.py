@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from models import spm_vocabulary, write_llama
@@ -21,6 +22,7 @@ from negtemp.model import rpc
 from negtemp.model.library import Library
 
 SERVER = Path(sys.executable).with_name("ggml-rpc-server")
+CLOSE_NATS = 0.05
 
 
 def has_rpc(compiled: Library) -> bool:
@@ -62,13 +64,29 @@ def two(compiled: Library) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("temperature", ["0.001", "-0.001", "1", "-1"])
-def test_two_servers_give_the_tokens_of_this_process(two: str, temperature: str) -> None:
+def test_two_servers_give_the_tokens_of_this_process(compiled: Library, two: str, temperature: str) -> None:
     arguments = ["run", "-n", "24", f"--temp={temperature}", "--json"]
     here = [strict(line) for line in call(*arguments).stdout.splitlines()]
     done = call(*arguments, "--rpc", two)
     there = [strict(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
-    assert there[-1]["token_ids"] == here[-1]["token_ids"]
+    if any("amx" in name for name in compiled.build["instructions"]):
+        here, there = up_to_rounding(here, there)
+    assert [record["token_id"] for record in there[:-1]] == [record["token_id"] for record in here[:-1]]
+
+
+def up_to_rounding(here: list[Any], there: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The records up to the first token that differs, at which the two say the same of the logits.
+
+    A process multiplies with AMX's tiles, which a server does not, so their logits differ in the last bits; a draw that
+    falls on the border of two tokens may then give either.
+    """
+    for at, (ours, theirs) in enumerate(zip(here[:-1], there[:-1], strict=True)):
+        assert theirs["entropy"] == pytest.approx(ours["entropy"], abs=CLOSE_NATS)
+        if ours["token_id"] != theirs["token_id"]:
+            assert at > 0, "the first token differs"
+            return [*here[:at], here[-1]], [*there[:at], there[-1]]
+    return here, there
 
 
 def test_it_is_said_what_upstream_says_of_rpc(two: str) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from negtemp.model.library import Library
 from negtemp.theory.observation import NOTHING, Observed
 
-_VERSION = 4
+_VERSION = 5
 _DONE = 0
 
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
@@ -35,7 +35,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "negtemp_level_weighs": (_INT, []),
     "negtemp_draw": (None, [_LONG, _POINTER, _LONG, _INT, _INT]),
     "negtemp_observe": (None, [_LONG, _POINTER, _LONG, _INT]),
-    "negtemp_step": (ctypes.c_int32, [_POINTER, ctypes.c_int32, _POINTER, _LONG, ctypes.c_int32, _INT]),
+    "negtemp_step": (ctypes.c_int32, [_POINTER, ctypes.c_int32, _POINTER, _LONG, ctypes.c_int32, _INT, _INT]),
     "negtemp_random": (_POINTER, [ctypes.c_uint32]),
     "negtemp_random_free": (None, [_POINTER]),
     "negtemp_exponentials": (None, [_POINTER, _LONG, _POINTER]),
@@ -140,28 +140,42 @@ class Draws:
 
 class Decoder(ctypes.Structure):
     """How llama.cpp decodes in one context, by addresses: `llama_decode`, `llama_get_logits`, the context, a
-    `llama_batch` with room for every row, and the number of a sequence that nobody uses.
+    `llama_batch` with room for every row, and the tokens that end a sequence, a byte each; the number of a sequence that
+    nobody uses. And how far the steps are: `Decoder` of kernel.cpp, field by field.
     """
 
     _fields_ = [
-        ("decode", _POINTER), ("get_logits", _POINTER), ("context", _POINTER), ("batch", _POINTER),
-        ("padding_sequence", ctypes.c_int32),
+        ("decode", _POINTER), ("get_logits", _POINTER), ("context", _POINTER), ("batch", _POINTER), ("ends", _POINTER),
+        ("padding_sequence", ctypes.c_int32), ("begun", ctypes.c_int32), ("status", ctypes.c_int32),
+        ("draw_seconds", ctypes.c_double),
     ]  # fmt: skip
 
 
 class Steps:
     """Steps of the same sequences, each a decode of the token drawn last and a draw of the next, in one call."""
 
-    def __init__(self, draws: Sequence[Draws], decoder: Decoder, vocab: int, threads: int) -> None:
+    def __init__(self, draws: Sequence[Draws], decoder: Decoder, vocab: int) -> None:
         self._turns = [one._turn for one in draws]
         self._draws, self._decoder = draws, decoder  # what the addresses below belong to
         self._step = draws[0]._api.negtemp_step
         self._given = ctypes.addressof(decoder), len(draws), _pointers(self._turns), vocab
-        self._threads = threads
 
-    def decode(self, width: int) -> int:
-        """One step, in `width` rows where these are more; the status of `llama_decode`."""
-        return int(self._step(*self._given, width, self._threads))
+    def decode(self, width: int, threads: int, ahead: bool = False) -> int:
+        """One step, in `width` rows where these are more, drawn on so many threads; the status of `llama_decode`.
+
+        ahead: begin the decode of what was drawn too, if none of it ends its sequence; the next step then goes on there.
+        """
+        return int(self._step(*self._given, width, threads, ahead))
+
+    @property
+    def begun(self) -> bool:
+        """Whether the decode of the next step has begun: it must be of the same sequences."""
+        return bool(self._decoder.begun)
+
+    @property
+    def draw_seconds(self) -> float:
+        """How long the draws of the last step took."""
+        return float(self._decoder.draw_seconds)
 
     def drawn(self) -> list[Draw | None]:
         """What the last step has drawn of each, and what the row says; None as in `Draws.draw_all`."""

@@ -14,6 +14,7 @@
 #include "level.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -356,21 +357,37 @@ struct Decoder {
     float *(*get_logits)(void *);
     void *context;
     Batch *batch;
+    const uint8_t *ends;       // `[vocab]`, whether a token ends a sequence
     int32_t padding_sequence;  // one that nobody uses
+    int32_t begun, status;     // whether the next step's decode has begun, and what llama_decode said of it
+    double draw_seconds;       // of the last step's draws, without the decode
 };
 
-// decodes the token of each turn, and draws the next; the status of llama_decode
-int32_t step(const Decoder &decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width, int threads) {
+int32_t begin(const Decoder &decoder, int32_t count, Turn *const *turns, int32_t width) {
     Batch &batch = *decoder.batch;
     for (int32_t at = 0; at < count; ++at)
         batch.put(at, turns[at]->token_id, turns[at]->position++, turns[at]->sequence);
     for (int32_t at = count; at < width; ++at) batch.put(at, 0, at - count, decoder.padding_sequence);
     batch.n_tokens = std::max(count, width);
-    const int32_t status = decoder.decode(decoder.context, batch);
+    return decoder.decode(decoder.context, batch);
+}
+
+// decodes the token of each turn, and draws the next; the status of llama_decode. `ahead`: then begins the decode of
+// those, unless one of them ends its sequence
+int32_t step(Decoder &decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width, int threads, bool ahead) {
+    const int32_t status = decoder.begun ? decoder.status : begin(decoder, count, turns, width);
+    decoder.begun = 0;
     if (status != DONE) return status;
     const float *logits = decoder.get_logits(decoder.context);  // those of the prompt were there
     for (int32_t at = 0; at < count; ++at) turns[at]->row = logits + at * vocab;
+    const auto started = std::chrono::steady_clock::now();
     take_all(count, turns, vocab, false, true, threads);
+    decoder.draw_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const auto goes_on = [&](const Turn *turn) { return turn->status == DONE && !decoder.ends[turn->token_id]; };
+    if (ahead && std::all_of(turns, turns + count, goes_on)) {
+        decoder.status = begin(decoder, count, turns, width);
+        decoder.begun = 1;
+    }
     return DONE;
 }
 
@@ -380,7 +397,7 @@ int32_t step(const Decoder &decoder, int32_t count, Turn *const *turns, int64_t 
 using namespace negtemp;
 
 // raised whenever a function below changes its meaning
-EXPORTED int negtemp_version() { return 4; }
+EXPORTED int negtemp_version() { return 5; }
 
 // of a `Turn`, for whoever fills one
 EXPORTED int64_t negtemp_turn_bytes() { return sizeof(Turn); }
@@ -400,10 +417,11 @@ EXPORTED void negtemp_observe(int64_t count, Turn *const *turns, int64_t vocab, 
     take_all(count, turns, vocab, true, true, threads);
 }
 
-// a decode of the tokens of `turns`, in `width` rows at least, and a draw of each with its statistics
-EXPORTED int32_t negtemp_step(const Decoder *decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width,
-                              int threads) {
-    return step(*decoder, count, turns, vocab, width, threads);
+// a decode of the tokens of `turns`, in `width` rows at least, and a draw of each with its statistics; `ahead`: the
+// decode of what is drawn is begun as well, where none of it ends a sequence
+EXPORTED int32_t negtemp_step(Decoder *decoder, int32_t count, Turn *const *turns, int64_t vocab, int32_t width,
+                              int threads, int ahead) {
+    return step(*decoder, count, turns, vocab, width, threads, ahead != 0);
 }
 
 // the numbers of llama.cpp's `dist`, which are those of this C++ library

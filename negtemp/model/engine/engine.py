@@ -21,15 +21,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
+
 from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.decode_timing import DecodeTiming
+from negtemp.model.engine.draw_threads import DrawThreads
 from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
 from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all, no_distribution
 from negtemp.model.kernel import Drawn
 from negtemp.model.llama.context import Context, Logits
 from negtemp.model.llama.model import Model
+from negtemp.model.threads import default_threads
 from negtemp.printable import printable
 from negtemp.records import Completion, Failure, Step, Stop
 from negtemp.theory.coherence import longest_repeat
@@ -66,6 +70,7 @@ class Engine:
         self.model = model
         self.threads = threads
         self.timing = DecodeTiming(model, threads)
+        self._draw_threads = DrawThreads(threads or default_threads(), tries=model.on_devices)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Step | Completion]:
         """Steps in the order of decoding, and each request's Completion right after its last step.
@@ -102,7 +107,7 @@ class Engine:
         sequences = shape.sequences(self.model.library.api.llama_max_parallel_sequences())
         widest = self.timing.widest(shape.slots)
         with Context(self.model, sequences, shape.cells, self.threads, widest=widest) as context:
-            yield from Scheduler(self.model, context, shape, sequences, self.timing).run(requests)
+            yield from Scheduler(self.model, context, shape, sequences, self.timing, self._draw_threads).run(requests)
 
 
 class Generation:
@@ -122,6 +127,12 @@ class Generation:
     def next_token(self) -> tuple[int, int, int]:
         """What to decode next: its last token, that token's position, its slot."""
         return self._token_ids[-1], len(self.request.prompt_token_ids) + len(self._token_ids) - 1, self.slot
+
+    @property
+    def outlasts_a_token(self) -> bool:
+        """Whether there is room and need for a token after the next one."""
+        count = len(self._token_ids) + 1
+        return count < min(self.request.n_predict, self.request.ctx_size - len(self.request.prompt_token_ids))
 
     def take(self, draw: Draw | kernel.Draw, seen: Observed) -> Step:
         """Go on by a token; its record."""
@@ -177,6 +188,8 @@ class Sampling:
         self._threads = threads
         self._kernel = kernel.find(model.library)
         self._observer = Observer(model.vocabulary.size)
+        self._ends = np.zeros(model.vocabulary.size, np.uint8)
+        self._ends[list(model.vocabulary.end_tokens)] = 1
 
     def steps(self, generations: Sequence[Generation], context: Context) -> kernel.Steps | None:
         """Steps of these in one call each; None where they are not all drawn by the compiled loops."""
@@ -185,8 +198,8 @@ class Sampling:
             if generation.chain.loops is None:
                 return None
             loops.append(generation.chain.loops.at(*generation.next_token[1:]))
-        decoder = kernel.Decoder(*context.addresses(), context.padding_sequence)
-        return kernel.Steps(loops, decoder, len(self.candidates.id), self._threads)
+        decoder = kernel.Decoder(*context.addresses(), self._ends.ctypes.data, context.padding_sequence)
+        return kernel.Steps(loops, decoder, len(self.candidates.id))
 
     def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[Drawing]:
         """The next token of each from its `[vocab]` logits, and what these say; None where they are no distribution."""
@@ -213,14 +226,18 @@ class Sampling:
 class Scheduler:
     """Runs requests through the slots of one context."""
 
-    def __init__(self, model: Model, context: Context, shape: BatchShape, sequences: int, timing: DecodeTiming) -> None:
-        self._model, self._context, self._shape = model, context, shape
+    def __init__(
+        self, model: Model, context: Context, shape: BatchShape, sequences: int, timing: DecodeTiming,
+        draw_threads: DrawThreads,
+    ) -> None:  # fmt: skip
+        self._model, self._context, self._shape, self._draw_threads = model, context, shape, draw_threads
         self._free = list(range(shape.slots))[::-1]
         self._live: list[Generation] = []
         self._changed = True  # the live ones, since their steps were made
         self._steps: kernel.Steps | None = None
         self._sampling = Sampling(model, context.threads)
         self._waiting: Request | None = None
+        self._all_taken = False
         self._padding_cells = timing.widest(shape.slots)
         self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
         held = range(shape.slots, sequences)
@@ -232,7 +249,7 @@ class Scheduler:
         try:
             while True:
                 entering = []
-                for outcome in self._admit(queue):
+                for outcome in () if self._begun else self._admit(queue):
                     if isinstance(outcome, Failure):
                         yield outcome
                     else:
@@ -241,6 +258,8 @@ class Scheduler:
                     return
                 yield from self._advance(self._drawn(*zip(*entering, strict=True)) if entering else self._step())
         finally:
+            if self._begun:
+                self._context.synchronize()
             for generation in self._live:
                 generation.close()
 
@@ -250,6 +269,7 @@ class Scheduler:
             request = self._waiting or next(queue, None)
             self._waiting = request
             if request is None:
+                self._all_taken = True
                 return
             failure = self._failure(request)
             if failure is None and not self._has_room(request):
@@ -289,11 +309,25 @@ class Scheduler:
         if self._steps is None:
             rows = self._context.step([generation.next_token for generation in self._live], width)
             return self._drawn(self._live, rows)
-        self._context.check(self._steps.decode(width))
+        threads = self._draw_threads.of(len(self._live))
+        self._context.check(self._steps.decode(width, threads, self._may_go_ahead(width)))
+        self._draw_threads.took(len(self._live), threads, self._steps.draw_seconds)
         if width > len(self._live):
             self._context.drop(self._context.padding_sequence)
         draws = zip(self._live, self._steps.drawn(), strict=True)
         return [(generation, draw and (draw, draw.observed)) for generation, draw in draws]
+
+    @property
+    def _begun(self) -> bool:
+        return self._steps is not None and self._steps.begun
+
+    def _may_go_ahead(self, width: int) -> bool:
+        """Whether the next step can begin before this one's records are made: on a device, which meanwhile works, where
+        no sequence enters or ends.
+        """
+        if not self._model.on_devices or width > len(self._live) or not (self._all_taken or not self._free):
+            return False
+        return all(generation.outlasts_a_token for generation in self._live)
 
     def _drawn(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Generation, Drawing]]:
         return list(zip(generations, self._sampling.draw(generations, rows), strict=True))

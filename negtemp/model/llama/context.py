@@ -187,6 +187,10 @@ class Context:
         """
         return bool(self._api.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
+    def synchronize(self) -> None:
+        """Wait until a device has computed what it was given."""
+        self._api.llama_synchronize(self._handle)
+
     def clear(self) -> None:
         """Forget every sequence, so that the next one lies where the first one lay."""
         self._api.llama_memory_clear(self._memory, False)

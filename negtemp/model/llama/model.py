@@ -144,6 +144,12 @@ class Model:
         return int(original)
 
     @property
+    def on_devices(self) -> bool:
+        """Whether devices, and not the CPU, compute every layer."""
+        every = self.gpu_layers < 0 or self.gpu_layers > self.layers
+        return every and bool(self.library.api.llama_supports_gpu_offload())
+
+    @property
     def layers(self) -> int:
         return int(self.library.api.llama_model_n_layer(self.handle))
 
