@@ -15,7 +15,7 @@ from models import spm_vocabulary, write_llama
 from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.decode_timing import DecodeTiming
-from negtemp.model.engine.engine import BatchShape, Engine, Request, Sampling
+from negtemp.model.engine.engine import BatchShape, Drawer, Engine, Request
 from negtemp.model.engine.request import Filters
 from negtemp.model.library import Library
 from negtemp.model.llama.context import Context, Logits
@@ -170,7 +170,7 @@ def test_a_step_in_one_call_is_a_decode_and_a_draw(
     shape = BatchShape(5, 1024)
     in_one_call = untimed(list(engine.stream(asked, shape)))
     assert next(calls) > 20
-    monkeypatch.setattr(Sampling, "steps", lambda *_: None)
+    monkeypatch.setattr(Drawer, "steps", lambda *_: None)
     assert in_one_call == untimed(list(engine.stream(asked, shape)))
     assert sum(isinstance(one, Completion) for one in in_one_call) == 40
 
@@ -188,9 +188,14 @@ def test_a_decode_that_begins_before_the_records_are_made_changes_none(
     asked = requests(40)
     one_by_one = untimed(list(engine.stream(asked, shape)))
     assert {record.stop for record in one_by_one if isinstance(record, Completion)} == {"eog", "length"}
-    begun = []
-    decode = kernel.Steps.decode
-    monkeypatch.setattr(kernel.Steps, "decode", lambda steps, *given: (decode(steps, *given), begun.append(steps.begun))[0])
+    begun, decode = [], kernel.Steps.decode
+
+    def told(steps: kernel.Steps, *given: Any) -> int:
+        status = decode(steps, *given)
+        begun.append(steps.begun)
+        return status
+
+    monkeypatch.setattr(kernel.Steps, "decode", told)
     monkeypatch.setattr(type(engine.model), "on_devices", True)
     assert untimed(list(engine.stream(asked, shape))) == one_by_one
     assert True in begun and False in begun

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Filters
-from negtemp.model.engine.sampler import Chain, Draw, draw_all
-from negtemp.model.kernel import Drawn, Kernel
+from negtemp.model.engine.sampler import Chain, draw_all
+from negtemp.model.kernel import Draw, Kernel, ToObserve
 from negtemp.model.library import Library
 from negtemp.theory import boltzmann
 from negtemp.theory.observation import Observer
@@ -63,19 +63,20 @@ def test_statistics_are_those_of_the_specification(compiled_loops: Kernel, row: 
     beta = data.draw(st.sampled_from([math.inf, 1.0, 0.0, -1000.0, -math.inf]))
     with np.errstate(invalid="ignore", over="ignore"):
         said = Observer(len(row)).observe(row, token_id, beta, masked)
-    (found,) = compiled_loops.observe([Drawn(row, token_id, beta, masked)], 1)
+    (found,) = compiled_loops.observe([ToObserve(row, token_id, beta, masked)], 1)
     assert (found.rank, found.gap) == (said.rank, said.gap)
     assert found.logprob == pytest.approx(said.logprob, rel=1e-14, abs=1e-13, nan_ok=True)
     assert found.entropy == pytest.approx(said.entropy, rel=1e-13, abs=1e-13, nan_ok=True)
 
 
+def row_of(seed: int) -> Row:
+    return np.random.default_rng(seed).normal(0, 5, 20_000).astype(np.float32)
+
+
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=5))
 def test_many_rows_at_once_say_what_each_says(compiled_loops: Kernel, seeds: list[int]) -> None:
     """Whatever the number of threads, to the last bit."""
-    drawn = [
-        Drawn(np.random.default_rng(seed).normal(0, 5, 20_000).astype(np.float32), seed % 20_000, 1.0 - seed % 3, None)
-        for seed in seeds
-    ]
+    drawn = [ToObserve(row_of(seed), seed % 20_000, 1.0 - seed % 3, None) for seed in seeds]
     alone = [compiled_loops.observe([one], 1)[0] for one in drawn]
     assert compiled_loops.observe(drawn, 1) == alone == compiled_loops.observe(drawn, 3)
 
@@ -207,7 +208,7 @@ def test_what_is_observed_in_passing_is_what_is_observed_afterwards(
     if draw is None:
         assert not is_distribution(row, masked)
     else:
-        assert draw.observed == compiled_loops.observe([Drawn(row, draw.token_id, at.beta, masked)], 1)[0]
+        assert draw.observed == compiled_loops.observe([ToObserve(row, draw.token_id, at.beta, masked)], 1)[0]
 
 
 def test_logits_that_a_small_temperature_takes_beyond_float32_are_decided_by_their_extreme(

@@ -19,7 +19,7 @@ from typing import Any
 import negtemp
 from negtemp.experiments.generate import SequenceSpec, requests
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine.engine import Sampling
+from negtemp.model.engine.engine import Drawer
 from negtemp.records import Completion
 from negtemp.runs.store import Store
 from negtemp.theory.temperature import Temperature
@@ -54,7 +54,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     sequences, tokens = job["sequences"], job["tokens"]
     with negtemp.load(job["model"], threads=job["threads"]) as loaded:
         if job.get("timed"):
-            stopwatch.watch(Sampling, "draw", "draw and statistics")
+            stopwatch.watch(Drawer, "draw", "draw and statistics")
         given = job.get("temperatures", (-0.001, 0.001))
         temperatures = [Temperature.of(given[index % len(given)]) for index in range(sequences)]
         specs = [SequenceSpec(PROMPT, temperature, 1 + index // 2) for index, temperature in enumerate(temperatures)]

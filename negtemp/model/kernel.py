@@ -68,8 +68,8 @@ class _Turn(ctypes.Structure):
         return Observed(below_peak - log_total, int(above), log_total - distance / total, gap)
 
 
-class Drawn(NamedTuple):
-    """A token that was drawn from a row `[vocab]`; `barred` are the ids, ascending, that could not have been."""
+class ToObserve(NamedTuple):
+    """A row `[vocab]` and the token drawn from it; `barred` are the ids, ascending, that could not have been."""
 
     row: Row
     token_id: int
@@ -89,7 +89,7 @@ class Kernel:
         name = self.api.negtemp_level().decode()
         return str(name) if self.api.negtemp_level_weighs() else f"{name}, exponentials one by one"
 
-    def observe(self, drawn: Sequence[Drawn], threads: int) -> list[Observed]:
+    def observe(self, drawn: Sequence[ToObserve], threads: int) -> list[Observed]:
         """What each row says about its token, as `theory.observation.Observer` does; rows of one length, in C order."""
         turns = [_Turn(row=one.row.ctypes.data, token_id=one.token_id, sign=_sign(one.beta)) for one in drawn]
         for turn, one in zip(turns, drawn, strict=True):
@@ -99,15 +99,22 @@ class Kernel:
 
 
 class Draw(NamedTuple):
-    """A drawn token, ln of its probability, and what the row says about it (nothing, where that was not asked for)."""
+    """One drawn token, ln of its probability under the filters, and what could not have been drawn (None: nothing).
+
+    observed    what the raw logits say about it; NOTHING until somebody has asked
+    masked      token ids, ascending
+    left_out    a mask `[vocab]` of what filters and mask left out, where there are filters
+    """
 
     token_id: int
     logprob: float
-    observed: Observed
+    observed: Observed = NOTHING
+    masked: Ids | None = None
+    left_out: NDArray[np.bool_] | None = None
 
 
-class Draws:
-    """Draws of one sequence at one temperature, as the samplers `temp` and `dist` make them. Close it."""
+class CompiledSampler:
+    """Draws for one sequence at one temperature, as the samplers `temp` and `dist` make them. Close it."""
 
     def __init__(self, kernel: Kernel, temperature: float, beta: float, seed: int, masked: Ids | None) -> None:
         """`temperature` as the sampler is given it, 0 for the extreme on the side of beta; `masked` ids, ascending."""
@@ -117,17 +124,19 @@ class Draws:
         self._turn.mask(masked)
 
     @staticmethod
-    def draw_all(draws: "Sequence[Draws]", rows: Sequence[Row], threads: int, observes: bool) -> list[Draw | None]:
+    def draw_all(
+        samplers: "Sequence[CompiledSampler]", rows: Sequence[Row], threads: int, observes: bool
+    ) -> list[Draw | None]:  # fmt: skip
         """A token of each row `[vocab]`, all rows on all `threads`; None, and no random number taken, where a row is no
         distribution or none of what is not masked is finite.
         """
-        turns = [one._turn for one in draws]
+        turns = [one._turn for one in samplers]
         for turn, row in zip(turns, rows, strict=True):
             turn.row = row.ctypes.data
-        draws[0]._api.negtemp_draw(len(turns), _pointers(turns), len(rows[0]), observes, threads)
+        samplers[0]._api.negtemp_draw(len(turns), _pointers(turns), len(rows[0]), observes, threads)
         return [_draw(turn, observes) for turn in turns]
 
-    def at(self, position: int, sequence: int) -> "Draws":
+    def at(self, position: int, sequence: int) -> "CompiledSampler":
         """Itself; its next step decodes the token drawn last at `position` of `sequence`."""
         self._turn.position, self._turn.sequence = position, sequence
         return self
@@ -140,8 +149,8 @@ class Draws:
 
 class Decoder(ctypes.Structure):
     """How llama.cpp decodes in one context, by addresses: `llama_decode`, `llama_get_logits`, the context, a
-    `llama_batch` with room for every row, and the tokens that end a sequence, a byte each; the number of a sequence that
-    nobody uses. And how far the steps are: `Decoder` of kernel.cpp, field by field.
+    `llama_batch` with room for every row, and a byte for each token, whether it ends a sequence; the number of a
+    sequence that nobody uses; and how far the steps are. `Decoder` of kernel.cpp, field by field.
     """
 
     _fields_ = [
@@ -154,16 +163,16 @@ class Decoder(ctypes.Structure):
 class Steps:
     """Steps of the same sequences, each a decode of the token drawn last and a draw of the next, in one call."""
 
-    def __init__(self, draws: Sequence[Draws], decoder: Decoder, vocab: int) -> None:
-        self._turns = [one._turn for one in draws]
-        self._draws, self._decoder = draws, decoder  # what the addresses below belong to
-        self._step = draws[0]._api.negtemp_step
-        self._given = ctypes.addressof(decoder), len(draws), _pointers(self._turns), vocab
+    def __init__(self, samplers: Sequence[CompiledSampler], decoder: Decoder, vocab: int) -> None:
+        self._turns = [one._turn for one in samplers]
+        self._samplers, self._decoder = samplers, decoder  # what the addresses below belong to
+        self._step = samplers[0]._api.negtemp_step
+        self._given = ctypes.addressof(decoder), len(samplers), _pointers(self._turns), vocab
 
     def decode(self, width: int, threads: int, ahead: bool = False) -> int:
         """One step, in `width` rows where these are more, drawn on so many threads; the status of `llama_decode`.
 
-        ahead: begin the decode of what was drawn too, if none of it ends its sequence; the next step then goes on there.
+        ahead: begin the decode of what was drawn too, if none of it ends its sequence; the next step goes on there.
         """
         return int(self._step(*self._given, width, threads, ahead))
 
@@ -178,7 +187,7 @@ class Steps:
         return float(self._decoder.draw_seconds)
 
     def drawn(self) -> list[Draw | None]:
-        """What the last step has drawn of each, and what the row says; None as in `Draws.draw_all`."""
+        """What the last step has drawn of each, and what the row says; None as in `CompiledSampler.draw_all`."""
         return [_draw(turn, True) for turn in self._turns]
 
 

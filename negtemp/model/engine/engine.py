@@ -1,7 +1,7 @@
 """The engine's loop: requests in, records out, any number of sequences over one KV cache (continuous batching).
 
 An `Engine` hands its requests to a `Scheduler`, which keeps a fixed number of slots filled with `Generation`s. A step
-decodes one token of each live generation in one batch; `Sampling` draws the next ones and observes them, from the raw
+decodes one token of each live generation in one batch; `Drawer` draws the next ones and observes them, from the raw
 logits, before any filter (`theory.observation`). Where the compiled loops draw for all of them, decode and draws are
 one call (`kernel.Steps`). A generation that ends frees its cells and the next request enters, its prompt decoded
 between two steps. Requests are taken one at a time, so memory does not grow with their number, and only when the cells
@@ -29,22 +29,19 @@ from negtemp.model.engine.decode_timing import DecodeTiming
 from negtemp.model.engine.draw_threads import DrawThreads
 from negtemp.model.engine.prefix_cache import PrefixCache
 from negtemp.model.engine.request import Request
-from negtemp.model.engine.sampler import Candidates, Chain, Draw, draw_all, no_distribution
-from negtemp.model.kernel import Drawn
+from negtemp.model.engine.sampler import Candidates, Chain, draw_all, no_distribution
+from negtemp.model.kernel import Draw, ToObserve
 from negtemp.model.llama.context import Context, Logits
 from negtemp.model.llama.model import Model
 from negtemp.model.threads import default_threads
 from negtemp.printable import printable
 from negtemp.records import Completion, Failure, Step, Stop
 from negtemp.theory.coherence import longest_repeat
-from negtemp.theory.observation import Observed, Observer, gap_among
+from negtemp.theory.observation import NOTHING, Observed, Observer, gap_among
 
 __all__ = ["BatchShape", "Engine", "Request", "check"]
 
 _MOST_HELD_PROMPTS = 16
-
-Drawing = tuple[Draw | kernel.Draw, Observed] | None
-"""A drawn token and what the raw logits say of it; None where they are no distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +131,9 @@ class Generation:
         count = len(self._token_ids) + 1
         return count < min(self.request.n_predict, self.request.ctx_size - len(self.request.prompt_token_ids))
 
-    def take(self, draw: Draw | kernel.Draw, seen: Observed) -> Step:
+    def take(self, draw: Draw) -> Step:
         """Go on by a token; its record."""
-        position, token_id = len(self._token_ids), draw.token_id
+        position, token_id, seen = len(self._token_ids), draw.token_id, draw.observed
         self._token_ids.append(token_id)
         self._latest = time.perf_counter()
         self._first = self._first or self._latest
@@ -180,7 +177,7 @@ class Generation:
         self.chain.close()
 
 
-class Sampling:
+class Drawer:
     """Draws for all generations of one model, and observes what was drawn. Not for two threads at once."""
 
     def __init__(self, model: Model, threads: int) -> None:
@@ -193,15 +190,15 @@ class Sampling:
 
     def steps(self, generations: Sequence[Generation], context: Context) -> kernel.Steps | None:
         """Steps of these in one call each; None where they are not all drawn by the compiled loops."""
-        loops = []
+        samplers = []
         for generation in generations:
-            if generation.chain.loops is None:
+            if generation.chain.compiled is None:
                 return None
-            loops.append(generation.chain.loops.at(*generation.next_token[1:]))
+            samplers.append(generation.chain.compiled.at(*generation.next_token[1:]))
         decoder = kernel.Decoder(*context.addresses(), self._ends.ctypes.data, context.padding_sequence)
-        return kernel.Steps(loops, decoder, len(self.candidates.id))
+        return kernel.Steps(samplers, decoder, len(self.candidates.id))
 
-    def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[Drawing]:
+    def draw(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[Draw | None]:
         """The next token of each from its `[vocab]` logits, and what these say; None where they are no distribution."""
         draws = draw_all([generation.chain for generation in generations], rows, self._threads, observes=True)
         return [
@@ -209,9 +206,10 @@ class Sampling:
             for draw, row, generation in zip(draws, rows, generations, strict=True)
         ]
 
-    def _observed(self, draw: Draw, row: Logits, beta: float) -> Drawing:
-        seen = draw.observed or self._observe(draw, row, beta)
-        return None if math.isnan(seen.entropy) else (draw, seen)
+    def _observed(self, draw: Draw, row: Logits, beta: float) -> Draw | None:
+        if draw.observed is NOTHING:
+            draw = draw._replace(observed=self._observe(draw, row, beta))
+        return None if math.isnan(draw.observed.entropy) else draw
 
     def _observe(self, draw: Draw, row: Logits, beta: float) -> Observed:
         left_out = draw.left_out
@@ -219,7 +217,7 @@ class Sampling:
             return self._observer.observe(row, draw.token_id, beta, draw.masked if left_out is None else left_out)
         # the loops take few masked ids, not a mask of the whole vocabulary
         at = beta if left_out is None else 0.0
-        (seen,) = self._kernel.observe([Drawn(row, draw.token_id, at, draw.masked)], self._threads)
+        (seen,) = self._kernel.observe([ToObserve(row, draw.token_id, at, draw.masked)], self._threads)
         return seen if left_out is None else seen._replace(gap=gap_among(row[~left_out], beta))
 
 
@@ -235,7 +233,7 @@ class Scheduler:
         self._live: list[Generation] = []
         self._changed = True  # the live ones, since their steps were made
         self._steps: kernel.Steps | None = None
-        self._sampling = Sampling(model, context.threads)
+        self._drawer = Drawer(model, context.threads)
         self._waiting: Request | None = None
         self._all_taken = False
         self._padding_cells = timing.widest(shape.slots)
@@ -296,16 +294,16 @@ class Scheduler:
     def _start(self, request: Request) -> tuple[Generation, Logits]:
         if self._shape.alone:
             self._context.clear()
-        generation = Generation(self._model, request, self._free.pop(), self._sampling.candidates)
+        generation = Generation(self._model, request, self._free.pop(), self._drawer.candidates)
         self._live.append(generation)
         self._changed = True
         return generation, self._prefixes.use(request.prompt_token_ids, generation.slot)
 
-    def _step(self) -> list[tuple[Generation, Drawing]]:
+    def _step(self) -> list[tuple[Generation, Draw | None]]:
         """A decode of the last token of every live generation, and what is drawn of it."""
         width = self._rows[len(self._live) - 1]
         if self._changed:
-            self._steps, self._changed = self._sampling.steps(self._live, self._context), False
+            self._steps, self._changed = self._drawer.steps(self._live, self._context), False
         if self._steps is None:
             rows = self._context.step([generation.next_token for generation in self._live], width)
             return self._drawn(self._live, rows)
@@ -314,8 +312,7 @@ class Scheduler:
         self._draw_threads.took(len(self._live), threads, self._steps.draw_seconds)
         if width > len(self._live):
             self._context.drop(self._context.padding_sequence)
-        draws = zip(self._live, self._steps.drawn(), strict=True)
-        return [(generation, draw and (draw, draw.observed)) for generation, draw in draws]
+        return list(zip(self._live, self._steps.drawn(), strict=True))
 
     @property
     def _begun(self) -> bool:
@@ -329,16 +326,16 @@ class Scheduler:
             return False
         return all(generation.outlasts_a_token for generation in self._live)
 
-    def _drawn(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Generation, Drawing]]:
-        return list(zip(generations, self._sampling.draw(generations, rows), strict=True))
+    def _drawn(self, generations: Sequence[Generation], rows: Sequence[Logits]) -> list[tuple[Generation, Draw | None]]:
+        return list(zip(generations, self._drawer.draw(generations, rows), strict=True))
 
-    def _advance(self, drawings: list[tuple[Generation, Drawing]]) -> Iterator[Step | Completion | Failure]:
-        for generation, drawing in drawings:
-            if drawing is None:
+    def _advance(self, draws: list[tuple[Generation, Draw | None]]) -> Iterator[Step | Completion | Failure]:
+        for generation, draw in draws:
+            if draw is None:
                 yield _failed(generation.request, str(no_distribution()))
                 self._retire(generation)
                 continue
-            yield generation.take(*drawing)
+            yield generation.take(draw)
             if generation.stop is not None:
                 yield generation.completion(generation.stop)
                 self._retire(generation)

@@ -14,7 +14,7 @@ import ctypes
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from negtemp.errors import DecodeError
 from negtemp.model import kernel
 from negtemp.model.engine.request import Filters, check_seed
+from negtemp.model.kernel import CompiledSampler, Draw
 from negtemp.model.library import TOKEN_DATA, Library, token_data_array
-from negtemp.theory.observation import Observed
 from negtemp.theory.temperature import Temperature
 
 _SMALLEST, _LARGEST = 1e-30, 1e30
@@ -32,21 +32,6 @@ _PENALTY_WINDOW = 64
 _ANY_FLOATS = np.zeros(64, np.float32)
 
 Row = NDArray[np.float32]
-
-
-class Draw(NamedTuple):
-    """One drawn token, ln of its probability under the filters, and what could not have been drawn (None: nothing).
-
-    masked      token ids, ascending
-    left_out    a mask `[vocab]` of what filters and mask left out, where there are filters
-    observed    what the raw logits say, where that was found in passing
-    """
-
-    token_id: int
-    logprob: float
-    masked: NDArray[np.int32] | None = None
-    left_out: NDArray[np.bool_] | None = None
-    observed: Observed | None = None
 
 
 class Candidates:
@@ -127,7 +112,7 @@ class Samplers:
         p = 1.0 if self._deterministic else float(candidates.p[selected])
         if self._remembers:
             self._api.llama_sampler_accept(self._handle, token_id)
-        return Draw(token_id, _log(p), self._mask, self._left_out() if self._reorders else None)
+        return Draw(token_id, _log(p), masked=self._mask, left_out=self._left_out() if self._reorders else None)
 
     def _left_out(self) -> NDArray[np.bool_]:
         """What the filters left out, `[vocab]`; the ids go back in order."""
@@ -147,7 +132,7 @@ class Samplers:
 class Chain:
     """What draws for one sequence. Close it, or use it as a context manager.
 
-    One of two: `loops`, the compiled ones, or `samplers`, llama.cpp's.
+    One of two: `compiled`, which the loops are, or `samplers`, llama.cpp's.
     """
 
     def __init__(
@@ -157,15 +142,15 @@ class Chain:
         """`candidates` of the same vocabulary may be shared with chains that do not draw at the same moment."""
         check_seed(seed)
         self._threads = threads
-        self.loops: kernel.Draws | None = None
+        self.compiled: CompiledSampler | None = None
         self.samplers: Samplers | None = None
-        compiled = kernel.find(library) if filters.only_mask else None
-        if compiled is None:
+        loops = kernel.find(library) if filters.only_mask else None
+        if loops is None:
             candidates = candidates or Candidates(library.api, vocab)
             self.samplers = Samplers(library, temperature, filters, seed, candidates)
         else:
             given = 0.0 if math.isinf(temperature.beta) else _as_given(temperature.temperature)
-            self.loops = kernel.Draws(compiled, given, temperature.beta, seed, _ascending(filters.mask))
+            self.compiled = CompiledSampler(loops, given, temperature.beta, seed, _ascending(filters.mask))
 
     def draw(self, logits: Row) -> Draw:
         """Draw from raw logits `[vocab]`. Raises DecodeError where the loops find no distribution in them."""
@@ -175,7 +160,7 @@ class Chain:
         return found
 
     def close(self) -> None:
-        for each in (self.loops, self.samplers):
+        for each in (self.compiled, self.samplers):
             if each is not None:
                 each.close()
 
@@ -196,12 +181,12 @@ def draw_all(
     found: list[Draw | None] = [
         chain.samplers.draw(row) if chain.samplers else None for chain, row in zip(chains, rows, strict=True)
     ]
-    looped = [(place, chain.loops) for place, chain in enumerate(chains) if chain.loops]
-    if looped:
-        loops, among = [each for _, each in looped], [rows[place] for place, _ in looped]
-        for (place, each), drawn in zip(looped, kernel.Draws.draw_all(loops, among, threads, observes), strict=True):
-            seen = drawn.observed if drawn and observes else None
-            found[place] = drawn and Draw(drawn.token_id, drawn.logprob, each.masked, None, seen)
+    compiled = [(place, chain.compiled) for place, chain in enumerate(chains) if chain.compiled]
+    if compiled:
+        samplers, among = [each for _, each in compiled], [rows[place] for place, _ in compiled]
+        draws = CompiledSampler.draw_all(samplers, among, threads, observes)
+        for (place, each), draw in zip(compiled, draws, strict=True):
+            found[place] = draw and draw._replace(masked=each.masked)
     return found
 
 
