@@ -97,16 +97,17 @@ class AuditOptions(TypedDict, total=False):
 @keywords()
 def load(
     model: str | os.PathLike[str] | None = None, *, n_gpu_layers: int = ALL_LAYERS, threads: int | None = None,
-    rpc_servers: Sequence[str] = (),
+    rpc_servers: str | Sequence[str] = (),
 ) -> "LoadedModel":  # fmt: skip
     """Load a model by its path or name (`hf:org/repo`, `ollama:name`), or the bundled one.
 
-    rpc_servers: HOST:PORT of ggml-rpc-servers that hold layers of it; they stay devices of this process.
+    rpc_servers: HOST:PORT of ggml-rpc-servers that hold layers of it, in a list or with commas; they stay devices of
+        this process.
 
     Raises EngineError (library missing, unpatched or without RPC), UsageError for a malformed name, ModelError.
     """
     loaded = library.load()
-    rpc.register(loaded, rpc_servers)
+    rpc.register(loaded, rpc.servers_in(rpc_servers) if isinstance(rpc_servers, str) else rpc_servers)
     return LoadedModel(Engine(Model(loaded, model_file.find(model), n_gpu_layers), threads))
 
 

@@ -20,6 +20,9 @@ Foreign exceptions (OSError, UnicodeDecodeError, those of ctypes) are translated
 
 from typing import ClassVar
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, which is no error of this tree."""
+
 
 class NegtempError(Exception):
     """Root of everything negtemp raises on purpose; its text is one line for the user."""

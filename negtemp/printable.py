@@ -147,3 +147,12 @@ def split_partial(data: bytes) -> tuple[bytes, bytes]:
         length = 2 if byte >> 5 == 0b110 else 3 if byte >> 4 == 0b1110 else 4 if byte >> 3 == 0b11110 else 1
         return (data[:-back], data[-back:]) if length > back else (data, b"")
     return data, b""
+
+
+def counted(count: int, what: str) -> str:
+    """A number and its noun.
+
+    >>> counted(1, "line"), counted(1200, "line")
+    ('1 line', '1,200 lines')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "theory": {"errors"},
     "records": {"errors", "printable", "theory"},
     "texts": {"errors", "printable"},
-    "model": {"errors", "printable", "progress", "theory", "records"},
+    "model": {"errors", "printable", "progress", "text_input", "theory", "records"},
     "views": {"errors", "printable", "theory", "records"},
     "experiments": {"errors", "printable", "progress", "text_input", "theory", "texts", "records", "model"},
     "runs": {"errors", "printable", "progress", "text_input", "theory", "records", "model", "experiments"},
@@ -55,7 +55,7 @@ MODEL: dict[str, set[str]] = {
     "fingerprint": {"cache", "model_file"},
     "tokens": {"cache", "threads"},
     "weights": {"former_names", "library", "model_file", "threads"},
-    "llama": {"library", "model_file", "references", "threads", "tokens", "weights", "fingerprint"},
+    "llama": {"library", "model_file", "references", "rpc", "threads", "tokens", "weights", "fingerprint"},
     "engine": {"former_names", "library", "model_file", "threads", "tokens", "weights", "llama", "cache", "kernel"},
 }
 

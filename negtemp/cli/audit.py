@@ -103,7 +103,7 @@ def audit(
         with outputs.opened(json, output) as out:
             _difference(diff, open_engine, settings, described, out, all_tokens)
         return
-    audit_output.require_writable(ban, report, csv)
+    outputs.require_writable(ban, report, csv)
     if not how.is_whole:
         _part(model, how, open_engine, exhaustive and not no_verify)
         return

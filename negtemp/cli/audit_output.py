@@ -72,14 +72,6 @@ def files(done: AuditRun, ban: Path | None, report: Path | None, csv: Path | Non
             _write(path, text)
 
 
-def require_writable(*paths: Path | None) -> None:
-    """Raise OutputError where a file cannot be, before an audit of minutes is made for it."""
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            problem = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
-            raise OutputError(f"{printable_path(path)} {problem}; give another file")
-
-
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")

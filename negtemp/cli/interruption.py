@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-STATUS = 130
+from negtemp.errors import INTERRUPTED
 
 _PATIENCE_SECONDS = 1.0
 
@@ -56,7 +56,7 @@ def _watch(reader: int) -> None:
         _say("finishing what has begun; once more stops at once")
     if os.read(reader, 1):
         _say("stopped at once; all that is saved is whole")
-        os._exit(STATUS)
+        os._exit(INTERRUPTED)
 
 
 def _say(message: str) -> None:

@@ -17,10 +17,9 @@ from typing import Any
 
 from negtemp.cli import surroundings
 from negtemp.cli.messages import say
-from negtemp.errors import NegtempError
+from negtemp.errors import INTERRUPTED, NegtempError
 from negtemp.printable import to_ascii
 
-_INTERRUPTED = 130
 _SOON_SECONDS = 0.01
 
 
@@ -32,7 +31,7 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
-        status = _INTERRUPTED
+        status = INTERRUPTED
     # nothing is left to interrupt but the interpreter's own end, which would print a traceback
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(status)

@@ -18,7 +18,7 @@ from negtemp.errors import PromptError, UsageError
 from negtemp.experiments.settings import PROMPT, SETTINGS, Setting, Settings
 from negtemp.model.engine.request import check_seed
 from negtemp.printable import printable_text
-from negtemp.text_input import read_text
+from negtemp.text_input import STANDARD_INPUT, read_text
 from negtemp.theory.temperature import Temperature
 
 _MODEL, _PROMPT, _SAMPLING, _OUTPUT = "Model", "Prompt", "Sampling", "Output"
@@ -244,7 +244,7 @@ def prompts(
 
     Raises PromptError.
     """
-    if [str(file) for file in files or ()].count("-") > 1:
+    if list(files or ()).count(STANDARD_INPUT) > 1:
         raise PromptError("-f - is given twice, and standard input can be read once; give one of them a file")
     return [*([] if words is None else [words]), *(texts or ()), *map(_read, files or ())] or (
         [] if others else [PROMPT]

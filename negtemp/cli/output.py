@@ -20,11 +20,10 @@ from negtemp.cli.messages import say
 from negtemp.errors import OutputError
 from negtemp.printable import encoded, printable_path, printable_text
 from negtemp.records import Completion, Header, Record, Step, to_line
+from negtemp.runs import lines
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 from negtemp.views.presenters import Presenter
-
-_RECORDS = "records.jsonl"
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,11 @@ def _create(folder: Path) -> IO[str]:
     shown = printable_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / _RECORDS).open("x", encoding="utf-8")
+        return (folder / lines.NAME).open("x", encoding="utf-8")
     except FileExistsError:
-        raise OutputError(f"{shown} holds {_RECORDS} already, or is a file; give another folder to --output") from None
+        raise OutputError(
+            f"{shown} holds {lines.NAME} already, or is a file; give another folder to --output"
+        ) from None
     except OSError as error:
         reason = printable_text(str(error.strerror), keep=" ")
         raise OutputError(f"cannot write to {shown}: {reason}; give another folder to --output") from None
@@ -170,3 +171,11 @@ def warn(lines: Iterable[str]) -> None:
 def note(line: str) -> None:
     """Say something about the run itself, on standard error."""
     console.stderr().print(line, style="dim", soft_wrap=True)
+
+
+def require_writable(*paths: Path | None) -> None:
+    """Raise OutputError where a file cannot be; for a check before the work that it is for."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            problem = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
+            raise OutputError(f"{printable_path(path)} {problem}; give another file")

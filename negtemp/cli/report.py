@@ -72,15 +72,14 @@ def _require_extra() -> None:
 
 def _require_place(path: Path) -> None:
     """Raise OutputError where the file cannot be, or is something else than a report."""
+    from negtemp.cli.output import require_writable
     from negtemp.errors import OutputError
     from negtemp.printable import printable_path
 
-    shown = printable_path(path)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        problem = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
-        raise OutputError(f"{shown} {problem}; give another file to --output")
+    require_writable(path)
     if not path.is_file():
         return
+    shown = printable_path(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

@@ -8,12 +8,12 @@ from pathlib import Path
 from negtemp.cli import interruption
 from negtemp.cli.messages import shell_command, with_flags
 from negtemp.cli.output import Output
-from negtemp.errors import NegtempError
+from negtemp.errors import INTERRUPTED, NegtempError
 from negtemp.experiments import sweep as experiment
 from negtemp.experiments.summary import summarize
 from negtemp.experiments.sweep import SweepPlan
 from negtemp.model.engine.engine import Engine
-from negtemp.printable import printable_path
+from negtemp.printable import counted, printable_path
 from negtemp.records import Failure, Record, Step
 from negtemp.runs import reading, sweeping
 from negtemp.runs.execution import Execution, kept, unfinished
@@ -69,7 +69,7 @@ class SweepRunner:
             if interrupted.is_set() and store.saved < self._units_in_all:
                 self._err.print()
                 self._say_how_far(store, "interrupted: ")
-                return interruption.STATUS
+                return INTERRUPTED
         return self._end()
 
     def _announce(self, store: Store, where: str) -> None:
@@ -78,7 +78,7 @@ class SweepRunner:
         of_shard = "" if shard == WHOLE else f" of shard {shard}"
         at_once = f"{self._shape.slots} at once"
         parts = [
-            f"{self._units_in_all:,} unit{'' if self._units_in_all == 1 else 's'}{of_shard}{finished}",
+            f"{counted(self._units_in_all, 'unit')}{of_shard}{finished}",
             f"{where}, {at_once} each" if where else at_once,
             printable_path(self._folder),
         ]

@@ -17,6 +17,7 @@ from negtemp.errors import ModelError
 from negtemp.model import references
 from negtemp.model.references.found import Found
 from negtemp.printable import printable, printable_path
+from negtemp.text_input import STANDARD_INPUT
 
 BUNDLED = "tiny.gguf"
 
@@ -46,7 +47,7 @@ def bundled() -> Path:
 
 def check(path: Path) -> None:
     """Raise ModelError, in one line, unless the file begins as a GGUF file of plausible counts."""
-    if str(path) == "-":
+    if path == STANDARD_INPUT:
         raise ModelError("a model cannot come from standard input; save it as a file and give its path with --model")
     if path.is_dir():
         raise ModelError(f"{printable_path(path)} is a folder; name the .gguf file in it")

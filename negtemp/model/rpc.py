@@ -61,6 +61,11 @@ def register(library: Library, servers: Sequence[str]) -> None:
         _registered.add(server)
 
 
+def in_use() -> bool:
+    """Whether this process has such devices: each decode waits there until its logits have come."""
+    return bool(_registered)
+
+
 def _reach(server: str) -> None:
     """Raise ModelError where nothing listens; ggml would end the process instead."""
     try:

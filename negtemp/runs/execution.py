@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from negtemp.errors import UsageError
 from negtemp.model.llama.model import ALL_LAYERS
 from negtemp.model.threads import default_threads
+from negtemp.printable import counted
 from negtemp.records import Header, Record
 from negtemp.runs import processes, ray_cluster, reading
 from negtemp.runs.manifest import Manifest
@@ -98,7 +99,7 @@ class Execution:
             yield _here(task), ""
         elif self.executor == "process":
             job = self._job(task, max(1, default_threads() // self.processes))
-            yield Workers(job, self.processes, processes.on(self.devices)).run, _workers(self.processes)
+            yield Workers(job, self.processes, processes.on(self.devices)).run, counted(self.processes, "worker")
         else:
             with self._on_ray(task) as ready:
                 yield ready
@@ -111,7 +112,7 @@ class Execution:
             ray_cluster.check_nodes(ray, job)
             device = "that Ray gives" if self.share.gpus and self.n_gpu_layers else None
             run = Workers(job, workers, ray_cluster.on(ray, self.share, device)).run
-            yield run, f"{_workers(workers)} on {ray_cluster.where(ray)}"
+            yield run, f"{counted(workers, 'worker')} on {ray_cluster.where(ray)}"
 
     def _job(self, task: Task, threads: int) -> Job:
         return replace(task.job, n_gpu_layers=self.n_gpu_layers, threads=task.threads or threads)
@@ -146,7 +147,3 @@ def kept(records: Iterable[R], store: Store) -> Iterator[R]:
     for record in records:
         store.save(record)
         yield record
-
-
-def _workers(count: int) -> str:
-    return f"{count} worker" if count == 1 else f"{count} workers"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from negtemp.errors import ModelError, NegtempError, UsageError
-from negtemp.printable import printable_text
+from negtemp.printable import counted, printable_text
 from negtemp.runs import worker
 from negtemp.runs.worker import Job
 
@@ -86,8 +86,7 @@ def _fits(cpus: float, gpus: float, share: Share) -> int:
 def where(ray: Any) -> str:
     """The cluster in a few words."""
     names = [printable_text(node["NodeManagerHostname"]) for node in ray.nodes() if node["Alive"]]
-    count = f"{len(names)} node{'' if len(names) == 1 else 's'}"
-    return f"{count} of a Ray cluster ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+    return f"{counted(len(names), 'node')} of a Ray cluster ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
 
 
 def check_nodes(ray: Any, job: Job) -> None:

@@ -18,7 +18,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from negtemp.printable import escape_hostile, printable_text, runs, split_partial
+from negtemp.printable import counted, escape_hostile, printable_text, runs, split_partial
 from negtemp.records import Completion, Header, Step, Stop
 from negtemp.theory.temperature import Temperature
 
@@ -203,7 +203,7 @@ def _signed(value: float) -> str:
 def figures(completion: Completion, vocab: int) -> str:
     """The figures of one completion, in one line."""
     count = len(completion.token_ids)
-    parts = [f"{count} token{'' if count == 1 else 's'}"]
+    parts = [counted(count, "token")]
     if completion.tokens_per_second is not None:
         parts.append(f"{completion.tokens_per_second:,.0f} tokens/s" if completion.tokens_per_second >= 10
                      else f"{completion.tokens_per_second:.2f} tokens/s")  # fmt: skip
@@ -280,12 +280,3 @@ def token_table(
 def plain(console: Console, text: Text) -> None:
     """Write a piece of a stream as it is: no wrapping, no newline, control sequences of style only."""
     console.print(text, end="", soft_wrap=True)
-
-
-def counted(count: int, what: str) -> str:
-    """A number and its noun.
-
-    >>> counted(1, "line"), counted(1200, "line")
-    ('1 line', '1,200 lines')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

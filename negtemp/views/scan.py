@@ -12,12 +12,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable
+from negtemp.printable import counted, printable
 from negtemp.records import Occurrence, Record, Scanned
 from negtemp.records.audit import Lines
 from negtemp.views import console
 from negtemp.views.audit import probability
-from negtemp.views.console import counted
 
 SHOWN = 25
 

@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable_text
+from negtemp.printable import counted, printable_text
 from negtemp.records import Estimate, Failure, Forecast, Merged, Summary
-from negtemp.views.console import counted
 
 _EDGE, _GAP = 2, 3
 _INTERVALS = (

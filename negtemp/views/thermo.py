@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from negtemp.printable import printable_text, to_ascii
+from negtemp.printable import counted, printable_text, to_ascii
 from negtemp.records import Spectrum, Thermo
 from negtemp.records.thermo import PlacedToken
 from negtemp.theory.axis import position
@@ -56,7 +56,7 @@ def heading(spectrum: Spectrum, ascii_only: bool) -> Text:
     """The prompt, and after how many tokens of its continuation."""
     prompt = printable_text(spectrum.prompt, keep=" ")
     prompt = to_ascii(prompt) if ascii_only else prompt
-    after = f" and {spectrum.position} token{'' if spectrum.position == 1 else 's'} more" if spectrum.position else ""
+    after = f" and {counted(spectrum.position, 'token')} more" if spectrum.position else ""
     return Text.assemble(("the next token after", "dim"), (after, "dim"), ": ", (prompt, "bold"))
 
 

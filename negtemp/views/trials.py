@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from negtemp.printable import counted
 from negtemp.records import Asked, Record, Repetition, Trial
 from negtemp.records.trial import GRADES, SAID_FROM, grade
 from negtemp.views.console import PIECE_WIDTH, safe
@@ -67,7 +68,7 @@ def conclusion(found: Repetition) -> list[str]:
         lines.append(
             f"Probability less that of the token's own controls: {_difference(found.difference, found.interval)}; "
             f"log-probability: {_difference(found.nats, found.nats_interval)} nats. "
-            f"{found.pairs} pair{'' if found.pairs == 1 else 's'}."
+            f"{counted(found.pairs, 'pair')}."
         )
     return [*lines, _MEANING[found.outcome]]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from negtemp.errors import ModelError, UsageError
-from negtemp.model import fingerprint
+from negtemp.model import fingerprint, rpc
 from negtemp.model.library import Library
 from negtemp.model.references.found import Found
 from negtemp.model.tokens import table
@@ -145,9 +145,9 @@ class Model:
 
     @property
     def on_devices(self) -> bool:
-        """Whether devices, and not the CPU, compute every layer."""
+        """Whether devices of this machine compute every layer, so that the CPU is idle while they do."""
         every = self.gpu_layers < 0 or self.gpu_layers > self.layers
-        return every and bool(self.library.api.llama_supports_gpu_offload())
+        return every and not rpc.in_use() and bool(self.library.api.llama_supports_gpu_offload())
 
     @property
     def layers(self) -> int:
