@@ -35,14 +35,16 @@ WALKS = (
         ("cli/run.py", "temp:"), ("cli/options.py", "def temperature("), ("theory/temperature.py", "class Temperature"),
         ("experiments/generate.py", "def generate("), ("model/engine/engine.py", "class Scheduler"),
         ("model/engine/sampler.py", "llama_sampler_init_temp"), ("model/kernel.py", "negtemp_draw"),
+        ("native/kernel.cpp", "draw_weighed"), ("native/level.h", "weigh"),
     )),
     Walk("when a token is suspect", 5, (
         ("experiments/audit.py", "def suspect_count"), ("theory/level.py", "suspect"),
         ("theory/ranking.py", "THRESHOLD"), ("records/audit.py", "def suspect"),
     )),
     Walk("what ends a sweep on Ctrl-C", 4, (
-        ("cli/sweep_runner.py", "graceful_stop"), ("cli/interruption.py", "def graceful_stop"),
-        ("runs/execution.py", "def unfinished"), ("runs/store.py", "class Store"),
+        ("cli/sweep_runner.py", "def graceful_stop"),
+        ("runs/execution.py", "def unfinished"), ("runs/store.py", "class Store"), ("runs/workers.py", "stop"),
+        ("runs/worker.py", "stop"),
     )),
     Walk("how a hostile token is made safe", 3, (
         ("records/lines.py", "class TokenBytes"), ("printable.py", "def printable"), ("views/console.py", "def safe"),

@@ -1,11 +1,26 @@
-"""A sweep from the command line: open its run directory, run what is left, say how far it came, draw the table."""
+"""A sweep from the command line: open its run directory, run what is left, say how far it came, draw the table.
 
+The first Ctrl-C, SIGTERM or SIGUSR1 ends it in order, the second at once. The first sets an event, which a run looks at
+before it begins another unit (`runs.execution.Run`): here no more begins, and workers are told to stop behind what they
+are at. All that is finished is saved, and the command says how to go on and exits with 130. Worker processes have a
+session of their own, which a terminal's Ctrl-C does not reach.
+
+Python runs no handler while llama.cpp computes, so a thread reads the signals from a pipe: it says what is going on
+where that takes long, and ends the process at the second signal whatever the main thread is doing. What is saved by
+then is whole. SIGUSR1 is what Slurm sends before a job's time is up (`#SBATCH --signal`).
+"""
+
+import contextlib
+import os
+import select
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
-from negtemp.cli import interruption
 from negtemp.cli.messages import shell_command, with_flags
 from negtemp.cli.output import Output
 from negtemp.errors import INTERRUPTED, NegtempError
@@ -25,6 +40,7 @@ from negtemp.views import sweep as view
 
 _PARTIAL = 4
 _REASONS_SHOWN = 3
+_PATIENCE_SECONDS = 1.0
 
 
 class SweepRunner:
@@ -41,7 +57,7 @@ class SweepRunner:
     def forecast(self) -> None:
         """Show what the sweep will take; nothing is saved."""
         finished = sweeping.finished(self._folder, self._header)
-        engines = self._execution.processes
+        engines = self._execution.worker_count
         found = experiment.forecast(self._engine, self._plan, self._shape, finished, self._units_in_all, engines)
         self._out.begin(self._header)
         self._out.write(found)
@@ -52,7 +68,7 @@ class SweepRunner:
         """Run what is left; the exit status. Raises NegtempError, after saying how far it came."""
         how = self._execution
         with (
-            interruption.graceful_stop() as interrupted,
+            graceful_stop() as interrupted,
             how.ready(sweeping.task(self._engine, self._plan, self._shape)) as (run, where),
         ):
             store = sweeping.open_store(self._folder, self._engine, self._plan, self._shape, how)
@@ -112,3 +128,45 @@ class SweepRunner:
         for reason, count in failures.most_common(_REASONS_SHOWN):
             self._err.print(f"{count:,} units could not be generated: {reason}", soft_wrap=True)
         return _PARTIAL if failures else 0
+
+
+@contextlib.contextmanager
+def graceful_stop() -> Iterator[threading.Event]:
+    """The event is set by the first signal. Main thread only."""
+    seen = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.set()
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    thread = threading.Thread(target=_watch, args=(reader,), daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(before_fd)
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+
+
+def _watch(reader: int) -> None:
+    """Count the signals; the pipe's end means that the run is over."""
+    if not os.read(reader, 1):
+        return
+    if not select.select([reader], [], [], _PATIENCE_SECONDS)[0]:
+        _tell("finishing what has begun; once more stops at once")
+    if os.read(reader, 1):
+        _tell("stopped at once; all that is saved is whole")
+        os._exit(INTERRUPTED)
+
+
+def _tell(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"\nnegtemp: {message}\n")
+        sys.stderr.flush()

@@ -14,7 +14,8 @@ from itertools import product
 
 from negtemp.errors import DecodeError
 from negtemp.experiments.settings import PROMPT, Settings
-from negtemp.model.engine.engine import Engine, Request, check
+from negtemp.model.engine.engine import Engine, Request
+from negtemp.model.engine.request import check
 from negtemp.model.llama.model import Model
 from negtemp.records import Completion, Step
 from negtemp.theory.temperature import Temperature

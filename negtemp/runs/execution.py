@@ -66,14 +66,14 @@ class Execution:
             raise UsageError(f"`workers` is {self.workers}; give at least {fewest}{each}")
 
     @property
-    def processes(self) -> int:
+    def worker_count(self) -> int:
         """How many engines there are; of a Ray cluster that is known once it is joined."""
         return self.workers or len(self.devices) or 1
 
     @property
     def on_workers(self) -> bool:
         """Whether others than this process decode."""
-        return self.executor == "ray" or self.processes > 1 or bool(self.devices)
+        return self.executor == "ray" or self.worker_count > 1 or bool(self.devices)
 
     @property
     def is_whole(self) -> bool:
@@ -98,8 +98,8 @@ class Execution:
         if not self.on_workers:
             yield _here(task), ""
         elif self.executor == "process":
-            job = self._job(task, max(1, default_threads() // self.processes))
-            yield Workers(job, self.processes, processes.on(self.devices)).run, counted(self.processes, "worker")
+            job = self._job(task, max(1, default_threads() // self.worker_count))
+            yield Workers(job, self.worker_count, processes.on(self.devices)).run, counted(self.worker_count, "worker")
         else:
             with self._on_ray(task) as ready:
                 yield ready

@@ -28,7 +28,7 @@ from negtemp.model import kernel
 from negtemp.model.engine.decode_timing import DecodeTiming
 from negtemp.model.engine.draw_threads import DrawThreads
 from negtemp.model.engine.prefix_cache import PrefixCache
-from negtemp.model.engine.request import Request
+from negtemp.model.engine.request import Request, check
 from negtemp.model.engine.sampler import Candidates, Chain, draw_all, no_distribution
 from negtemp.model.kernel import Draw, ToObserve
 from negtemp.model.llama.context import Context, Logits
@@ -39,7 +39,7 @@ from negtemp.records import Completion, Failure, Step, Stop
 from negtemp.theory.coherence import longest_repeat
 from negtemp.theory.observation import NOTHING, Observed, Observer, gap_among
 
-__all__ = ["BatchShape", "Engine", "Request", "check"]
+__all__ = ["BatchShape", "Engine", "Request"]
 
 _MOST_HELD_PROMPTS = 16
 
@@ -128,8 +128,7 @@ class Generation:
     @property
     def outlasts_a_token(self) -> bool:
         """Whether there is room and need for a token after the next one."""
-        count = len(self._token_ids) + 1
-        return count < min(self.request.n_predict, self.request.ctx_size - len(self.request.prompt_token_ids))
+        return len(self._token_ids) + 1 < self.request.growth
 
     def take(self, draw: Draw) -> Step:
         """Go on by a token; its record."""
@@ -285,7 +284,7 @@ class Scheduler:
             )
         if problem is None:
             return None
-        return _failed(request, str(problem))
+        return request.failed(str(problem))
 
     def _has_room(self, request: Request) -> bool:
         growth = request.growth + sum(generation.request.growth for generation in self._live)
@@ -332,7 +331,7 @@ class Scheduler:
     def _advance(self, draws: list[tuple[Generation, Draw | None]]) -> Iterator[Step | Completion | Failure]:
         for generation, draw in draws:
             if draw is None:
-                yield _failed(generation.request, str(no_distribution()))
+                yield generation.request.failed(str(no_distribution()))
                 self._retire(generation)
                 continue
             yield generation.take(draw)
@@ -347,18 +346,3 @@ class Scheduler:
         self._free.append(generation.slot)
         self._context.drop(generation.slot)
         self._prefixes.release(generation.request.prompt_token_ids)
-
-
-def check(requests: Iterable[Request], vocab: int) -> None:
-    """Raise the first problem of any request: PromptError or ModelError."""
-    for request in requests:
-        problem = request.problem(vocab)
-        if problem:
-            raise problem
-
-
-def _failed(request: Request, reason: str) -> Failure:
-    return Failure(
-        sequence=request.sequence, prompt=request.prompt, temperature=request.temperature, seed=request.seed,
-        reason=reason,
-    )  # fmt: skip

@@ -4,10 +4,15 @@ Plain values; `sampler` builds the chain in C.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from negtemp.errors import ModelError, NegtempError, PromptError, UsageError
 from negtemp.theory.temperature import Temperature
+
+if TYPE_CHECKING:
+    from negtemp.records import Failure
 
 _LOWEST_SEED, _HIGHEST_SEED = 0, 2**32 - 2  # upstream reads 2**32 - 1 as "random"
 
@@ -91,3 +96,19 @@ class Request:
         if len(self.filters.mask) >= vocab:
             return ModelError(f"the mask leaves none of {vocab} tokens to draw; mask fewer categories")
         return None
+
+    def failed(self, reason: str) -> "Failure":
+        """The record of this request where it cannot be answered."""
+        from negtemp.records import Failure  # the command line reads the filters above before it needs any record
+
+        return Failure(
+            sequence=self.sequence, prompt=self.prompt, temperature=self.temperature, seed=self.seed, reason=reason
+        )  # fmt: skip
+
+
+def check(requests: Iterable[Request], vocab: int) -> None:
+    """Raise the first problem of any request: PromptError or ModelError."""
+    for request in requests:
+        problem = request.problem(vocab)
+        if problem:
+            raise problem
