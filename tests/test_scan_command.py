@@ -145,7 +145,7 @@ def test_ctrl_c_shows_what_was_found_until_then(saved: str, tmp_path: Path) -> N
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert f"{good}: 9 bytes, 1 line: 1 suspect token, their text stands in 1 place" in out
+    assert f"{good}: 9 bytes, 1 line: 1 suspect token, its text stands in 1 place" in out
     assert "interrupted" in out and "interrupted after" in err
     assert "Traceback" not in err
 

@@ -106,7 +106,8 @@ def summary(one: Scanned, found: Sequence[Occurrence]) -> console.Line:
     if one.tokens is None:
         counts = f"not tokenized, the text of suspect tokens stands in {counted(one.strings, 'place')}"
     else:
-        counts = f"{counted(one.tokens, 'suspect token')}, their text stands in {counted(inside, 'place')}"
+        whose = "its" if one.tokens == 1 else "their"
+        counts = f"{counted(one.tokens, 'suspect token')}, {whose} text stands in {counted(inside, 'place')}"
         others = one.strings - inside
         counts += f"; {counted(others, 'more place')} with text that is tokenized otherwise" if others else ""
     return console.Line("; ".join([f"{size}: {counts}", *remarks(one)]))
