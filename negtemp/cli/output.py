@@ -20,7 +20,7 @@ from negtemp.cli.messages import say
 from negtemp.errors import OutputError
 from negtemp.printable import encoded, printable_path, printable_text
 from negtemp.records import Completion, Header, Record, Step, to_line
-from negtemp.runs import lines
+from negtemp.runs.lines import NAME as RECORDS
 from negtemp.theory.temperature import Temperature
 from negtemp.views import console, progress
 from negtemp.views.presenters import Presenter
@@ -135,11 +135,9 @@ def _create(folder: Path) -> IO[str]:
     shown = printable_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / lines.NAME).open("x", encoding="utf-8")
+        return (folder / RECORDS).open("x", encoding="utf-8")
     except FileExistsError:
-        raise OutputError(
-            f"{shown} holds {lines.NAME} already, or is a file; give another folder to --output"
-        ) from None
+        raise OutputError(f"{shown} holds {RECORDS} already, or is a file; give another folder to --output") from None
     except OSError as error:
         reason = printable_text(str(error.strerror), keep=" ")
         raise OutputError(f"cannot write to {shown}: {reason}; give another folder to --output") from None

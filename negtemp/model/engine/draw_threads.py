@@ -25,6 +25,8 @@ class DrawThreads:
 
     def of(self, rows: int) -> int:
         """How many to take for the next step."""
+        if len(self._choices) == 1:
+            return self._most
         means = self._means.setdefault(rows, {})
         untried = (threads for threads in self._choices if threads not in means)
         return next(untried, None) or min(means, key=means.__getitem__)

@@ -235,6 +235,7 @@ class Scheduler:
         self._drawer = Drawer(model, context.threads)
         self._waiting: Request | None = None
         self._all_taken = False
+        self._on_devices = model.on_devices
         self._padding_cells = timing.widest(shape.slots)
         self._rows = [timing.rows(live) for live in range(1, shape.slots + 1)]
         held = range(shape.slots, sequences)
@@ -321,7 +322,7 @@ class Scheduler:
         """Whether the next step can begin before this one's records are made: on a device, which meanwhile works, where
         no sequence enters or ends.
         """
-        if not self._model.on_devices or width > len(self._live) or not (self._all_taken or not self._free):
+        if not self._on_devices or width > len(self._live) or not (self._all_taken or not self._free):
             return False
         return all(generation.outlasts_a_token for generation in self._live)
 
